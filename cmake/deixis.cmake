@@ -1,0 +1,66 @@
+# One library per folder under src/, with its unit tests beside the sources.
+#
+#   deixis_library(NAME [DEPENDS target...])   libNAME from every *.cc of this folder, recursively,
+#                                              but for *_test.cc, *_bench.cc and *_fuzz.cc; and
+#                                              deixis_NAME_test from every *_test.cc
+include_guard(GLOBAL)
+include(GoogleTest)
+
+function(deixis_target_defaults target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                         -Wno-sign-conversion -Wno-gnu-zero-variadic-macro-arguments)
+  if(DEIXIS_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+# deixis_test(NAME SOURCES file... [DEPENDS target...] [LABELS label...])
+function(deixis_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  if(NOT DEIXIS_TESTS)
+    return()
+  endif()
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS fast)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  deixis_target_defaults(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE DEIXIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                       PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
+endfunction()
+
+# deixis_fuzz_target(NAME SOURCE file DEPENDS target... CORPUS folder): a libFuzzer program with
+# clang, and everywhere a test that replays the corpus through the same entry point.
+function(deixis_fuzz_target name)
+  cmake_parse_arguments(ARG "" "SOURCE;CORPUS" "DEPENDS" ${ARGN})
+  if(DEIXIS_FUZZ)
+    add_executable(${name} ${ARG_SOURCE})
+    deixis_target_defaults(${name})
+    target_link_libraries(${name} PRIVATE ${ARG_DEPENDS})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  endif()
+  if(DEIXIS_TESTS)
+    add_executable(${name}_replay ${ARG_SOURCE} ${PROJECT_SOURCE_DIR}/fuzz/replay_main.cc)
+    deixis_target_defaults(${name}_replay)
+    target_link_libraries(${name}_replay PRIVATE ${ARG_DEPENDS})
+    add_test(NAME ${name}_replay COMMAND ${name}_replay ${ARG_CORPUS})
+    set_tests_properties(${name}_replay PROPERTIES LABELS fast TIMEOUT 120)
+  endif()
+endfunction()
+
+function(deixis_library name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
+  add_library(${name} STATIC ${sources})
+  deixis_target_defaults(${name})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPENDS})
+  file(GLOB_RECURSE tests CONFIGURE_DEPENDS *_test.cc)
+  if(tests)
+    deixis_test(deixis_${name}_test SOURCES ${tests} DEPENDS ${name})
+  endif()
+endfunction()

@@ -1,0 +1,81 @@
+// A model: an architecture with its weights, however each is stored, and everything needed to use it
+// (preprocessing, task, category names). One file on disk is one Model.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/preprocessing.h"
+#include "base/result.h"
+#include "base/tensor.h"
+#include "format/palettized.h"
+#include "format/tensor_file.h"
+#include "network/architecture.h"
+#include "network/graph.h"
+
+namespace deixis {
+
+enum class Task {
+  kClassify,  // softmax over class_names
+  kLocate,    // x, y per category in -1..1 of the input's width and height
+};
+
+using WeightStorage = std::variant<Tensor, PalettizedTensor>;
+
+// A convolution or the head.
+struct LayerParameters {
+  WeightStorage weight;
+  std::optional<Tensor> bias;
+};
+
+// y = (x - running_mean) / sqrt(running_var + kBatchNormEpsilon) * weight + bias; all F32 [C].
+struct BatchNormParameters {
+  Tensor weight;
+  Tensor bias;
+  Tensor running_mean;
+  Tensor running_var;
+};
+inline constexpr float kBatchNormEpsilon = 1e-5f;
+
+struct Model {
+  Architecture architecture;
+  Graph graph;
+  Task task = Task::kClassify;
+  Preprocessing preprocessing;
+  std::vector<std::string> class_names;  // empty when the source names none; else num_outputs
+  // By name of the graph's node. A palettized layer has its batch norm folded into scale and bias,
+  // and no entry in batch_norms: the graph's node for it is then the identity.
+  std::map<std::string, LayerParameters> layers;
+  std::map<std::string, BatchNormParameters> batch_norms;
+  // sha256 of the file this was compressed or converted from, and other provenance, kept as written.
+  std::vector<std::pair<std::string, std::string>> provenance;
+};
+
+// The state dict inside a file: the tensors of the (outermost, largest) dict, its container prefix
+// and "module." removed. Optimiser state beside it is left out.
+std::vector<NamedTensor> StateDictOf(const TensorFile& file);
+
+// Recognises the architecture and takes the tensors over. Metadata of a Deixis file is used; for a
+// plain state dict the preprocessing is that of the architecture's usual training (ImageNet or CIFAR
+// statistics) and the names are those that the class count implies, if any.
+Result<Model> ModelFromTensors(const TensorFile& file);
+
+// ReadTensorFile and ModelFromTensors, errors prefixed with the path.
+Result<Model> LoadModel(const std::string& path);
+
+// The model as a Deixis file: layers as they are stored, metadata of docs/format.md.
+TensorFile ModelToTensors(const Model& model);
+Status SaveModel(const std::string& path, const Model& model);
+
+// The same network as a plain state dict that torchvision's load_state_dict takes (strict): weights
+// dequantized, every batch norm present (identity with the bias where it was folded).
+TensorFile ModelToStateDict(const Model& model);
+
+// Dense float weights of a layer, [C_out, C_in, K_h, K_w], whatever its storage.
+std::vector<float> DenseWeights(const LayerParameters& layer);
+
+}  // namespace deixis

@@ -1,0 +1,59 @@
+// Runs a model: everything is proved, laid out and packed in Create, so that Run cannot fail and does
+// not allocate.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "network/model.h"
+
+namespace deixis {
+
+struct ExecutorOptions {
+  int num_threads = 1;
+};
+
+struct StepTiming {
+  std::string name;   // of the layer, with what is fused into it: "layer1.0.conv1+relu"
+  double median_ms = 0;
+  int64_t macs = 0;   // multiply-accumulates of one run
+};
+
+// Not thread-safe: one Executor per thread that calls it. Holds its own copy of what it needs; the
+// model may go.
+class Executor {
+ public:
+  static Result<Executor> Create(const Model& model, const ExecutorOptions& options = {});
+
+  Executor(Executor&&) noexcept;
+  Executor& operator=(Executor&&) noexcept;
+  ~Executor();
+
+  int64_t height_px() const;
+  int64_t width_px() const;
+  int64_t num_outputs() const;
+
+  // One picture, u8 [H, W, 3] in RGB, already resized to height x width: normalisation and channel
+  // order are part of the model. The answer is valid until the next run.
+  std::span<const float> Run(std::span<const uint8_t> pixels);
+  // The same with the input already normalised, f32 [H, W, 3].
+  std::span<const float> RunNormalized(std::span<const float> input);
+
+  // Bytes of the activation arena, and of packed weights and biases.
+  int64_t arena_bytes() const;
+  int64_t weight_bytes() const;
+
+  // Time of each step over `repetitions` runs of `pixels`.
+  std::vector<StepTiming> Profile(std::span<const uint8_t> pixels, int repetitions);
+
+ private:
+  struct State;
+  explicit Executor(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace deixis
