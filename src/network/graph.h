@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "network/architecture.h"
@@ -19,7 +20,7 @@ enum class OpKind {
   kMaxPool,            // 3x3, stride 2, padding 1
   kGlobalAveragePool,  // [N, H, W, C] -> [N, 1, 1, C]
   kLinear,
-  kSubsamplePad,       // option A: every `stride`-th pixel, (C_out - C_in) / 2 zero channels each side
+  kSubsamplePad,  // option A: every `stride`-th pixel, (C_out - C_in) / 2 zero channels each side
 };
 
 struct Node {
@@ -40,5 +41,20 @@ struct Graph {
 
 // The whole network in evaluation order; the last node is the head.
 Graph BuildGraph(const Architecture& architecture);
+
+// The node of that name, or nullptr.
+const Node* FindNode(const Graph& graph, std::string_view name);
+// The batch norm that normalises the output of the convolution `node`, or nullptr.
+const Node* BatchNormAfter(const Graph& graph, const Node& node);
+
+// A tensor that a network has in a state dict.
+struct ParameterSpec {
+  std::string name;  // "layer1.0.conv1.weight"
+  Shape shape;
+  bool is_optional = false;  // num_batches_tracked, an int64 scalar that evaluation does not use
+};
+
+// All of them, in the order in which torchvision's state_dict() has them.
+std::vector<ParameterSpec> ParametersOf(const Graph& graph);
 
 }  // namespace deixis

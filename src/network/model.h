@@ -1,5 +1,5 @@
-// A model: an architecture with its weights, however each is stored, and everything needed to use it
-// (preprocessing, task, category names). One file on disk is one Model.
+// A model: an architecture with its weights, however each is stored, and everything needed to use
+// it (preprocessing, task, category names). One file on disk is one Model.
 #pragma once
 
 #include <map>
@@ -26,18 +26,22 @@ enum class Task {
 
 using WeightStorage = std::variant<Tensor, PalettizedTensor>;
 
-// A convolution or the head.
+// A convolution or the head. Tensors have the floating-point dtype of the source (F64, F32, F16 or
+// BF16): read them with ToFloats() or DenseWeights().
 struct LayerParameters {
-  WeightStorage weight;
-  std::optional<Tensor> bias;
+  WeightStorage weight;        // [C_out, C_in, K_h, K_w]; the head [C_out, C_in]
+  std::optional<Tensor> bias;  // [C_out]
 };
 
-// y = (x - running_mean) / sqrt(running_var + kBatchNormEpsilon) * weight + bias; all F32 [C].
+// y = (x - running_mean) / sqrt(running_var + kBatchNormEpsilon) * weight + bias; all [C], of any
+// floating-point dtype (that of the source, so that a model written again is bit-identical): read
+// them with ToFloats(), or let fold.h do it.
 struct BatchNormParameters {
   Tensor weight;
   Tensor bias;
   Tensor running_mean;
   Tensor running_var;
+  std::optional<Tensor> num_batches_tracked;  // I64 scalar, kept when the source has it
 };
 inline constexpr float kBatchNormEpsilon = 1e-5f;
 
@@ -51,17 +55,21 @@ struct Model {
   // and no entry in batch_norms: the graph's node for it is then the identity.
   std::map<std::string, LayerParameters> layers;
   std::map<std::string, BatchNormParameters> batch_norms;
-  // sha256 of the file this was compressed or converted from, and other provenance, kept as written.
+  // sha256 of the file this was compressed or converted from, and other provenance, kept as
+  // written.
   std::vector<std::pair<std::string, std::string>> provenance;
 };
 
-// The state dict inside a file: the tensors of the (outermost, largest) dict, its container prefix
-// and "module." removed. Optimiser state beside it is left out.
+// The state dict inside a file, for RecognizeArchitecture: the dict and the prefix ("state_dict/",
+// "model_state_dict/", "module.", "model.", ...) under which the most names of a known network lie,
+// with that prefix removed; everything else in the file (optimiser state, a second copy) is left
+// out. When no name is known: the tensors of the largest dict, "module." removed. A Deixis file is
+// its own state dict.
 std::vector<NamedTensor> StateDictOf(const TensorFile& file);
 
 // Recognises the architecture and takes the tensors over. Metadata of a Deixis file is used; for a
-// plain state dict the preprocessing is that of the architecture's usual training (ImageNet or CIFAR
-// statistics) and the names are those that the class count implies, if any.
+// plain state dict the preprocessing is that of the architecture's usual training (ImageNet or
+// CIFAR statistics) and the names are those that the class count implies, if any.
 Result<Model> ModelFromTensors(const TensorFile& file);
 
 // ReadTensorFile and ModelFromTensors, errors prefixed with the path.
