@@ -1,0 +1,33 @@
+// A plot made by Observable Plot inside a Preact page: drawn again when its options or width change.
+import * as Plot from "@observablehq/plot";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+export interface FigureProps {
+  // The description that a screen reader gives instead of the picture.
+  label: string;
+  options: (width: number) => Plot.PlotOptions;
+}
+
+export function Figure({ label, options }: FigureProps) {
+  const host = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(0);
+
+  useEffect(() => {
+    const element = host.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => setWidth(Math.floor(element.clientWidth)));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
+  useEffect(() => {
+    const element = host.current;
+    if (!element || width === 0) return;
+    const plot = Plot.plot({ ...options(width), width, ariaLabel: label });
+    plot.setAttribute("role", "img");
+    plot.setAttribute("aria-label", label);
+    element.replaceChildren(plot);
+  }, [label, options, width]);
+
+  return <div class="figure" ref={host} />;
+}
