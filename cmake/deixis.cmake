@@ -1,8 +1,9 @@
 # One library per folder under src/, with its unit tests beside the sources.
 #
-#   deixis_library(NAME [DEPENDS target...])   libNAME from every *.cc of this folder, recursively,
-#                                              but for *_test.cc, *_bench.cc and *_fuzz.cc; and
-#                                              deixis_NAME_test from every *_test.cc
+#   deixis_library(NAME [DEPENDS target...] [EXCLUDE regex])
+#       libNAME from every *.cc of this folder, recursively, but for *_test.cc, *_bench.cc and
+#       *_fuzz.cc; and deixis_NAME_test from every *_test.cc. Files whose path matches EXCLUDE are
+#       left out of both.
 include_guard(GLOBAL)
 include(GoogleTest)
 
@@ -53,13 +54,17 @@ function(deixis_fuzz_target name)
 endfunction()
 
 function(deixis_library name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "EXCLUDE" "DEPENDS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  file(GLOB_RECURSE tests CONFIGURE_DEPENDS *_test.cc)
+  if(ARG_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${ARG_EXCLUDE}")
+    list(FILTER tests EXCLUDE REGEX "${ARG_EXCLUDE}")
+  endif()
   list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
   add_library(${name} STATIC ${sources})
   deixis_target_defaults(${name})
   target_link_libraries(${name} PUBLIC ${ARG_DEPENDS})
-  file(GLOB_RECURSE tests CONFIGURE_DEPENDS *_test.cc)
   if(tests)
     deixis_test(deixis_${name}_test SOURCES ${tests} DEPENDS ${name})
   endif()
