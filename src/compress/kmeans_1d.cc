@@ -1,0 +1,254 @@
+#include "compress/kmeans_1d.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace deixis {
+namespace {
+
+// Maps floats to integers in the same order, and back. Both zeros become the positive one.
+uint32_t OrderedBits(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value + 0.0f);
+  return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
+}
+float FromOrderedBits(uint32_t bits) {
+  return std::bit_cast<float>((bits & 0x80000000u) != 0 ? bits & 0x7FFFFFFFu : ~bits);
+}
+
+// The program maximises the sum over clusters of moment² / weight, which is the total second moment
+// less the inertia: two prefix sums instead of three.
+struct Sums {
+  const double* weight;
+  const double* moment;
+  double Gain(int64_t begin, int64_t end) const {
+    const double moment_sum = moment[end] - moment[begin];
+    return moment_sum * moment_sum / (weight[end] - weight[begin]);
+  }
+};
+
+// One layer of the table: current[j] = max over i of previous[i] + Gain(i, j) and the smallest such
+// i in split[j], for j in [j_begin, j_end], with i known to lie in [i_begin, i_end].
+void FillLayer(const Sums& sums, const double* previous, double* current, uint32_t* split,
+               int64_t j_begin, int64_t j_end, int64_t i_begin, int64_t i_end) {
+  while (j_begin <= j_end) {
+    const int64_t j = j_begin + (j_end - j_begin) / 2;
+    double best = -1;
+    int64_t best_i = i_begin;
+    for (int64_t i = i_begin; i <= std::min(i_end, j - 1); ++i) {
+      const double candidate = previous[i] + sums.Gain(i, j);
+      if (candidate > best) {
+        best = candidate;
+        best_i = i;
+      }
+    }
+    current[j] = best;
+    split[j] = static_cast<uint32_t>(best_i);
+    FillLayer(sums, previous, current, split, j_begin, j - 1, i_begin, best_i);
+    j_begin = j + 1;
+    i_begin = best_i;
+  }
+}
+
+Clusters ClustersFromEnds(const LinePoints& points, std::vector<int64_t> ends) {
+  Clusters clusters;
+  clusters.ends = std::move(ends);
+  int64_t begin = 0;
+  for (const int64_t end : clusters.ends) {
+    clusters.centroids.push_back(static_cast<float>(points.Mean(begin, end)));
+    clusters.inertia += points.Cost(begin, end);
+    begin = end;
+  }
+  return clusters;
+}
+
+}  // namespace
+
+Result<LinePoints> LinePoints::Create(std::span<const float> values,
+                                      std::span<const float> weights) {
+  if (values.empty()) return InvalidData("k-means: expected at least one value, found none");
+  if (!weights.empty() && weights.size() != values.size()) {
+    return InvalidData("k-means: expected " + std::to_string(values.size()) + " weights, found " +
+                       std::to_string(weights.size()));
+  }
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i])) {
+      return InvalidData("value " + std::to_string(i) + ": expected a finite number, found " +
+                             std::to_string(values[i]),
+                         "the model may have diverged in training: use another checkpoint");
+    }
+  }
+  bool any_weight = false;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    if (!(weights[i] >= 0) || !std::isfinite(weights[i])) {
+      return InvalidData("importance " + std::to_string(i) +
+                         ": expected a finite number of at least 0, found " +
+                         std::to_string(weights[i]));
+    }
+    any_weight |= weights[i] > 0;
+  }
+
+  // Value in the upper half, weight in the lower: sorted by both, sums do not depend on the order
+  // in which equal values came.
+  std::vector<uint64_t> keys;
+  keys.reserve(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const float weight = any_weight ? weights[i] : 1.0f;
+    if (weight == 0) continue;
+    keys.push_back(uint64_t{OrderedBits(values[i])} << 32 | std::bit_cast<uint32_t>(weight));
+  }
+  std::sort(keys.begin(), keys.end());
+
+  LinePoints points;
+  const auto value_of = [](uint64_t key) {
+    return FromOrderedBits(static_cast<uint32_t>(key >> 32));
+  };
+  const auto weight_of = [](uint64_t key) {
+    return static_cast<double>(std::bit_cast<float>(static_cast<uint32_t>(key)));
+  };
+  double weight_sum = 0;
+  double moment_sum = 0;
+  for (const uint64_t key : keys) {
+    weight_sum += weight_of(key);
+    moment_sum += weight_of(key) * value_of(key);
+  }
+  points.center_ = moment_sum / weight_sum;
+  points.weight_sums_.push_back(0);
+  points.moment_sums_.push_back(0);
+  weight_sum = moment_sum = 0;
+  for (size_t i = 0; i < keys.size();) {
+    const float value = value_of(keys[i]);
+    double weight = 0;
+    for (; i < keys.size() && value_of(keys[i]) == value; ++i) weight += weight_of(keys[i]);
+    weight_sum += weight;
+    moment_sum += weight * (value - points.center_);
+    points.values_.push_back(value);
+    points.weight_sums_.push_back(weight_sum);
+    points.moment_sums_.push_back(moment_sum);
+  }
+  return points;
+}
+
+double LinePoints::Mean(int64_t begin, int64_t end) const {
+  if (end - begin == 1) return values_[begin];
+  return center_ +
+         (moment_sums_[end] - moment_sums_[begin]) / (weight_sums_[end] - weight_sums_[begin]);
+}
+
+double LinePoints::Cost(int64_t begin, int64_t end) const {
+  if (end - begin == 1) return 0;
+  const double mean = Mean(begin, end);
+  double cost = 0;
+  for (int64_t i = begin; i < end; ++i) {
+    const double distance = values_[i] - mean;
+    cost += weight(i) * distance * distance;
+  }
+  return cost;
+}
+
+KMeansTable::KMeansTable(const LinePoints& points, int max_k)
+    : max_k_(max_k),
+      stride_(points.size() + 1),
+      splits_(static_cast<size_t>(max_k) * (points.size() + 1)) {
+  const int64_t n = points.size();
+  const Sums sums{points.weight_sums().data(), points.moment_sums().data()};
+  std::vector<double> previous(n + 1, 0.0);
+  std::vector<double> current(n + 1, 0.0);
+  for (int64_t j = 1; j <= n; ++j) previous[j] = sums.Gain(0, j);
+  for (int64_t k = 2; k <= std::min<int64_t>(max_k, n); ++k) {
+    FillLayer(sums, previous.data(), current.data(), splits_.data() + (k - 1) * stride_, k, n,
+              k - 1, n - 1);
+    std::swap(previous, current);
+  }
+}
+
+Clusters KMeansTable::Cut(const LinePoints& points, int k) const {
+  const int64_t n = points.size();
+  std::vector<int64_t> ends;
+  int64_t end = n;
+  for (int64_t cluster = std::min<int64_t>(k, n); cluster >= 1; --cluster) {
+    ends.push_back(end);
+    end = splits_[(cluster - 1) * stride_ + end];
+  }
+  std::reverse(ends.begin(), ends.end());
+  return ClustersFromEnds(points, std::move(ends));
+}
+
+Clusters KMeans1D(const LinePoints& points, int k, ThreadPool*) {
+  return KMeansTable(points, k).Cut(points, k);
+}
+
+Clusters LloydPolish(const LinePoints& points, std::span<const float> centroids, int max_rounds) {
+  const int64_t n = points.size();
+  std::vector<double> means(centroids.begin(), centroids.end());
+  std::vector<int64_t> ends;
+  for (int round = 0;; ++round) {
+    std::vector<int64_t> new_ends;
+    int64_t begin = 0;
+    for (size_t c = 0; c < means.size(); ++c) {
+      int64_t end = n;
+      if (c + 1 < means.size()) {
+        // A point on the border belongs to the lower centroid, as in AssignNearest.
+        const double border = (means[c] + means[c + 1]) / 2;
+        int64_t low = begin;
+        while (low < end) {
+          const int64_t middle = low + (end - low) / 2;
+          if (points.value(middle) <= border) {
+            low = middle + 1;
+          } else {
+            end = middle;
+          }
+        }
+      }
+      if (end > begin) new_ends.push_back(end);
+      begin = end;
+    }
+    if (new_ends == ends || (round > 0 && round >= max_rounds)) break;
+    ends = std::move(new_ends);
+    means.clear();
+    begin = 0;
+    for (const int64_t end : ends) {
+      means.push_back(points.Mean(begin, end));
+      begin = end;
+    }
+  }
+  return ClustersFromEnds(points, std::move(ends));
+}
+
+void AssignNearest(std::span<const float> values, std::span<const float> centroids,
+                   std::span<uint8_t> indices) {
+  const size_t num_borders = centroids.size() - 1;
+  float borders[255];
+  for (size_t c = 0; c < num_borders; ++c) {
+    borders[c] = static_cast<float>((double{centroids[c]} + centroids[c + 1]) / 2);
+  }
+  if (num_borders <= 15) {
+    // The number of borders below the value; blocks, so that the inner loop is over lanes.
+    constexpr size_t kBlock = 64;
+    size_t i = 0;
+    for (; i + kBlock <= values.size(); i += kBlock) {
+      int32_t count[kBlock] = {};
+      for (size_t c = 0; c < num_borders; ++c) {
+        for (size_t lane = 0; lane < kBlock; ++lane) {
+          count[lane] += values[i + lane] > borders[c] ? 1 : 0;
+        }
+      }
+      for (size_t lane = 0; lane < kBlock; ++lane) {
+        indices[i + lane] = static_cast<uint8_t>(count[lane]);
+      }
+    }
+    for (; i < values.size(); ++i) {
+      int count = 0;
+      for (size_t c = 0; c < num_borders; ++c) count += values[i] > borders[c] ? 1 : 0;
+      indices[i] = static_cast<uint8_t>(count);
+    }
+    return;
+  }
+  for (size_t i = 0; i < values.size(); ++i) {
+    indices[i] =
+        static_cast<uint8_t>(std::lower_bound(borders, borders + num_borders, values[i]) - borders);
+  }
+}
+
+}  // namespace deixis
