@@ -24,6 +24,8 @@ export function Figure({ label, options }: FigureProps) {
     const element = host.current;
     if (!element || width === 0) return;
     const plot = Plot.plot({ ...options(width), width, ariaLabel: label });
+    // The picture has one name; Plot's names for its marks ("rule", "dot") would not be allowed on <g>.
+    for (const mark of plot.querySelectorAll("g[aria-label]")) mark.removeAttribute("aria-label");
     plot.setAttribute("role", "img");
     plot.setAttribute("aria-label", label);
     element.replaceChildren(plot);

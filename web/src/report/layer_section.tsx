@@ -4,6 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { StemPlot } from "../charts/stem";
 import { decodeFloats, nodeOf, type CentroidCase, type NodeView, type StudyReport } from "./data";
 import { bytes, change, changeUnit, metricName, score, significant } from "./format";
+import { Scroll } from "./scroll";
 
 type Stage = "before" | "after" | "pruned";
 
@@ -77,7 +78,7 @@ export function LayerSection({ report }: { report: StudyReport }) {
       </div>
       <CodebookTable which={which} view={view} title={`${nodeName(node)}, K = ${which.centroids}`} />
       <div class="pair">
-        <div class="scroll">
+        <Scroll label="Table: weights shared">
           <table>
             <caption>Weights shared</caption>
             <thead>
@@ -111,8 +112,8 @@ export function LayerSection({ report }: { report: StudyReport }) {
               ))}
             </tbody>
           </table>
-        </div>
-        <div class="scroll">
+        </Scroll>
+        <Scroll label="Table: the centroid nearest to zero removed">
           <table>
             <caption>The centroid nearest to zero removed as well</caption>
             <thead>
@@ -136,7 +137,7 @@ export function LayerSection({ report }: { report: StudyReport }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       </div>
     </section>
   );
@@ -146,7 +147,7 @@ function CodebookTable({ which, view, title }: { which: CentroidCase; view: Node
   const counts = new Uint32Array(which.centroids);
   for (const k of view.indices) counts[k]! += 1;
   return (
-    <div class="scroll">
+    <Scroll label={`Codebook of ${title}`}>
       <table class="codebook">
         <caption>Codebook of {title}</caption>
         <thead>
@@ -175,6 +176,6 @@ function CodebookTable({ which, view, title }: { which: CentroidCase; view: Node
       <p class="note">
         <span class="removed">Marked</span>: the centroid nearest to zero, the one that pruning removes.
       </p>
-    </div>
+    </Scroll>
   );
 }

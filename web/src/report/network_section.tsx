@@ -3,6 +3,7 @@ import { useMemo } from "preact/hooks";
 import { TradeOffPlot } from "../charts/trade_off";
 import type { NetworkPoint, StudyReport } from "./data";
 import { bytes, change, changeUnit, metricName, score } from "./format";
+import { Scroll } from "./scroll";
 
 const granularityNames = {
   row: "a codebook per output channel",
@@ -47,7 +48,7 @@ export function NetworkSection({ report }: { report: StudyReport }) {
         percent={metric.kind === "top1"}
         colours={scale}
       />
-      <div class="scroll">
+      <Scroll label="Table: plans">
         <table>
           <caption>Plans</caption>
           <thead>
@@ -73,7 +74,7 @@ export function NetworkSection({ report }: { report: StudyReport }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   );
 }

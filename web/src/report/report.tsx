@@ -17,8 +17,9 @@ export function Report({ report }: { report: StudyReport }) {
         <p class="kicker">Deixis study</p>
         <h1>What weight sharing costs <span class="nowrap">{model.architecture}</span></h1>
         <p class="source">
-          <code>{model.path}</code> judged on {metric.images.toLocaleString("en")} pictures of <code>{data.folder}</code>
-          {data.calibration ? <> , calibrated on <code>{data.calibration}</code></> : null}
+          <code>{model.path}</code> judged on {metric.images.toLocaleString("en")} pictures of{" "}
+          <code>{data.folder}</code>
+          {data.calibration ? <>; calibrated on <code>{data.calibration}</code></> : null}
         </p>
         <dl class="tiles">
           <div>

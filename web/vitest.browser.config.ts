@@ -1,0 +1,6 @@
+// The tests that drive a real browser; `npm run test:browser`.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: { include: ["browser/**/*.test.ts"], testTimeout: 60_000, fileParallelism: false },
+});
