@@ -1,8 +1,9 @@
 // A palettized weight: every weight is an index into a small codebook of centroids.
 //
 // Card (the file form is in docs/format.md):
-//   shape        [C_out, C_in, K_h, K_w] or [C_out, C_in]; one row per output channel, I = row length
-//   granularity  how many consecutive rows share one codebook: group_rows = 1 (row), 4 (group, as the
+//   shape        [C_out, C_in, K_h, K_w] or [C_out, C_in]; one row per output channel, I = row
+//   length granularity  how many consecutive rows share one codebook: group_rows = 1 (row), 4
+//   (group, as the
 //                runtime's byte shuffle wants it) or C_out (tensor); the last group may be short
 //   indices      U8, bits_per_index = ceil(log2 K) bits each, little-endian bit order, every row
 //                starting at a byte: row_bytes = ceil(I * bits / 8); C_out * row_bytes in all
@@ -24,11 +25,11 @@ inline constexpr int kMaxCentroids = 256;
 
 struct PalettizedTensor {
   Shape shape;
-  int num_centroids = 0;    // K, 2..256
-  int64_t group_rows = 1;   // rows that share a codebook
-  Tensor indices;           // U8 [C_out * row_bytes]
-  Tensor codebook;          // I8, F16 or F32 [G, K]
-  Tensor scale;             // F32 [C_out]
+  int num_centroids = 0;   // K, 2..256
+  int64_t group_rows = 1;  // rows that share a codebook
+  Tensor indices;          // U8 [C_out * row_bytes]
+  Tensor codebook;         // I8, F16 or F32 [G, K]
+  Tensor scale;            // F32 [C_out]
 
   int64_t num_rows() const { return shape.at(0); }
   int64_t row_length() const;

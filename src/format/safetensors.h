@@ -15,8 +15,9 @@ Result<TensorFile> ReadSafetensors(std::shared_ptr<const MappedFile> file);
 // The same from bytes in memory, which are copied.
 Result<TensorFile> ReadSafetensors(std::span<const std::byte> bytes);
 
-// Writes tensors and metadata atomically, each tensor at a multiple of its element size and the data
-// section at a multiple of 64 bytes. Names must be unique and not "__metadata__".
+// Writes tensors and metadata atomically. The header keeps the order of `file`; every tensor lies
+// at a multiple of its element size in the file, one whose size is a multiple of 64 bytes at a
+// multiple of 64. Names must be unique, UTF-8 and not "__metadata__".
 Status WriteSafetensors(const std::string& path, const TensorFile& file);
 
 }  // namespace deixis
