@@ -1,0 +1,53 @@
+// The metrics on cases worked out by hand. Whole evaluations are tested in tests/integration.
+#include "compress/evaluate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace deixis {
+namespace {
+
+TEST(LargestLogit, TakesTheFirstOfEquals) {
+  EXPECT_EQ(LargestLogit(std::vector<float>{1, 3, 3, 2}), 1);
+  EXPECT_EQ(LargestLogit(std::vector<float>{-4, -2, -3}), 1);
+}
+
+TEST(RankOf, CountsLargerLogitsAndEarlierEquals) {
+  const std::vector<float> logits = {2, 5, 5, -1};
+  EXPECT_EQ(RankOf(logits, 1), 0);
+  EXPECT_EQ(RankOf(logits, 2), 1);
+  EXPECT_EQ(RankOf(logits, 0), 2);
+  EXPECT_EQ(RankOf(logits, 3), 3);
+}
+
+TEST(RankOf, IsZeroExactlyForTheLargestLogit) {
+  const std::vector<float> logits = {0.5f, 0.25f, 0.5f};
+  for (int label = 0; label < 3; ++label) {
+    EXPECT_EQ(RankOf(logits, label) == 0, LargestLogit(logits) == label);
+  }
+}
+
+TEST(CrossEntropy, OfEqualLogitsIsTheLogOfTheirNumber) {
+  EXPECT_NEAR(CrossEntropy(std::vector<float>{7, 7, 7, 7}, 2), std::log(4.0), 1e-12);
+}
+
+TEST(CrossEntropy, DoesNotOverflow) {
+  EXPECT_NEAR(CrossEntropy(std::vector<float>{1000, 0}, 1), 1000.0, 1e-9);
+  EXPECT_NEAR(CrossEntropy(std::vector<float>{1000, 0}, 0), 0.0, 1e-9);
+}
+
+TEST(Evaluation, TopShares) {
+  Evaluation evaluation;
+  EXPECT_EQ(evaluation.top1(), 0.0);
+  evaluation.images = 8;
+  evaluation.correct = 6;
+  evaluation.correct_top5 = 8;
+  EXPECT_DOUBLE_EQ(evaluation.top1(), 0.75);
+  EXPECT_DOUBLE_EQ(evaluation.top5(), 1.0);
+}
+
+}  // namespace
+}  // namespace deixis
