@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/dtype.h"
+#include "compress/palettize_rows.h"
 
 namespace deixis {
 namespace {
@@ -14,22 +15,6 @@ namespace {
 // shows in a network's accuracy.
 constexpr int kScaleRounds = 4;
 constexpr int kPolishRounds = 8;
-
-// Importance of the weights, in whatever extent it was given.
-class Importance {
- public:
-  Importance(std::span<const float> values, int64_t row_length)
-      : values_(values),
-        row_stride_(static_cast<int64_t>(values.size()) == row_length ? 0 : row_length) {}
-  bool uniform() const { return values_.empty(); }
-  float at(int64_t row, int64_t i) const {
-    return values_.empty() ? 1.0f : values_[row * row_stride_ + i];
-  }
-
- private:
-  std::span<const float> values_;
-  int64_t row_stride_;
-};
 
 // The rows of one group, for the fit of their codebook.
 struct GroupRowsView {
@@ -56,12 +41,17 @@ Result<LinePoints> PoolRows(const GroupRowsView& view, const std::vector<float>&
   std::vector<float> values;
   std::vector<float> weights;
   bool weighted = !view.importance->uniform();
-  for (int64_t row = view.first_row; row < view.end_row; ++row) weighted |= scale[row] != 1.0f;
+  float largest_scale = 0;
   for (int64_t row = view.first_row; row < view.end_row; ++row) {
+    weighted |= scale[row] != scale[view.first_row];
+    largest_scale = std::max(largest_scale, scale[row]);
+  }
+  for (int64_t row = view.first_row; row < view.end_row; ++row) {
+    const float share = scale[row] / largest_scale;  // at most 1: its square cannot overflow
     for (int64_t i = 0; i < view.row_length; ++i) {
       if (view.Pruned(row, i)) continue;
       values.push_back(view.weights[row * view.row_length + i] / scale[row]);
-      if (weighted) weights.push_back(scale[row] * scale[row] * view.importance->at(row, i));
+      if (weighted) weights.push_back(share * share * view.importance->at(row, i));
     }
   }
   if (values.empty()) values.push_back(0);  // everything is pruned
@@ -87,43 +77,6 @@ void StoreFit(Palettization& palettization, int64_t group, const GroupFit& fit) 
   if (!palettization.zero_index.empty()) {
     palettization.zero_index[group] = static_cast<int16_t>(fit.zero_index);
   }
-}
-
-// The part of an ascending codebook before the repetitions of its largest entry.
-std::span<const float> UsedCentroids(std::span<const float> codebook) {
-  size_t used = codebook.size();
-  while (used > 1 && codebook[used - 2] == codebook[used - 1]) --used;
-  return codebook.first(used);
-}
-
-void ReassignRow(Palettization& palettization, const float* weights, int64_t row) {
-  const int64_t length = palettization.row_length();
-  const int64_t group = palettization.GroupOfRow(row);
-  const float scale = palettization.scale[row];
-  const std::span<uint8_t> indices = std::span(palettization.indices).subspan(row * length, length);
-  std::vector<float> scaled(length);
-  for (int64_t i = 0; i < length; ++i) scaled[i] = weights[row * length + i] / scale;
-  AssignNearest(scaled, UsedCentroids(palettization.Codebook(group)), indices);
-  if (palettization.pruned.empty()) return;
-  const int zero = palettization.ZeroIndex(group);
-  for (int64_t i = 0; i < length; ++i) {
-    if (palettization.pruned[row * length + i] != 0) indices[i] = static_cast<uint8_t>(zero);
-  }
-}
-
-void RefitScaleOfRow(Palettization& palettization, const float* weights,
-                     const Importance& importance, int64_t row) {
-  const int64_t length = palettization.row_length();
-  const std::span<const float> codebook = palettization.Codebook(palettization.GroupOfRow(row));
-  double product = 0;
-  double square = 0;
-  for (int64_t i = 0; i < length; ++i) {
-    const double centroid = codebook[palettization.indices[row * length + i]];
-    product += importance.at(row, i) * centroid * weights[row * length + i];
-    square += importance.at(row, i) * centroid * centroid;
-  }
-  const auto scale = static_cast<float>(product / square);
-  if (std::isnormal(scale) && scale > 0) palettization.scale[row] = scale;
 }
 
 // Fits one group and leaves its codebook, scales and indices in `palettization`.
@@ -170,6 +123,84 @@ Status CheckLength(const char* what, size_t found, int64_t expected) {
 }
 
 }  // namespace
+
+RowRange RowsOfGroup(const Palettization& palettization, int64_t group) {
+  const int64_t begin = group * palettization.group_rows;
+  return {begin, std::min(palettization.num_rows(), begin + palettization.group_rows)};
+}
+
+std::span<const float> UsedCentroids(std::span<const float> codebook) {
+  size_t used = codebook.size();
+  while (used > 1 && codebook[used - 2] == codebook[used - 1]) --used;
+  return codebook.first(used);
+}
+
+void ReassignRow(Palettization& palettization, const float* weights, int64_t row) {
+  const int64_t length = palettization.row_length();
+  const int64_t group = palettization.GroupOfRow(row);
+  const float scale = palettization.scale[row];
+  const std::span<uint8_t> indices = std::span(palettization.indices).subspan(row * length, length);
+  std::vector<float> scaled(length);
+  for (int64_t i = 0; i < length; ++i) scaled[i] = weights[row * length + i] / scale;
+  AssignNearest(scaled, UsedCentroids(palettization.Codebook(group)), indices);
+  if (palettization.pruned.empty()) return;
+  const int zero = palettization.ZeroIndex(group);
+  for (int64_t i = 0; i < length; ++i) {
+    if (palettization.pruned[row * length + i] != 0) indices[i] = static_cast<uint8_t>(zero);
+  }
+}
+
+void RefitScaleOfRow(Palettization& palettization, const float* weights,
+                     const Importance& importance, int64_t row) {
+  const int64_t length = palettization.row_length();
+  const std::span<const float> codebook = palettization.Codebook(palettization.GroupOfRow(row));
+  double product = 0;
+  double square = 0;
+  for (int64_t i = 0; i < length; ++i) {
+    const double centroid = codebook[palettization.indices[row * length + i]];
+    product += importance.at(row, i) * centroid * weights[row * length + i];
+    square += importance.at(row, i) * centroid * centroid;
+  }
+  const auto scale = static_cast<float>(product / square);
+  if (std::isnormal(scale) && scale > 0) palettization.scale[row] = scale;
+}
+
+double SquaredErrorOfRow(const Palettization& palettization, const float* weights,
+                         const Importance& importance, int64_t row) {
+  const int64_t length = palettization.row_length();
+  const std::span<const float> codebook = palettization.Codebook(palettization.GroupOfRow(row));
+  const double scale = palettization.scale[row];
+  double total = 0;
+  for (int64_t i = 0; i < length; ++i) {
+    const int64_t at = row * length + i;
+    const double error = weights[at] - scale * codebook[palettization.indices[at]];
+    total += importance.at(row, i) * error * error;
+  }
+  return total;
+}
+
+CentroidTargets TargetsOfGroup(const Palettization& palettization, const float* weights,
+                               const Importance& importance, int64_t group) {
+  const int64_t length = palettization.row_length();
+  CentroidTargets targets;
+  targets.weight.resize(palettization.num_centroids);
+  targets.mean.resize(palettization.num_centroids);
+  const RowRange rows = RowsOfGroup(palettization, group);
+  for (int64_t row = rows.begin; row < rows.end; ++row) {
+    const double scale = palettization.scale[row];
+    for (int64_t i = 0; i < length; ++i) {
+      const int64_t at = row * length + i;
+      const int c = palettization.indices[at];
+      const double weight = importance.at(row, i) * scale;
+      targets.mean[c] += weight * weights[at];
+      targets.weight[c] += weight * scale;
+    }
+  }
+  for (int c = 0; c < palettization.num_centroids; ++c) {
+    if (targets.weight[c] > 0) targets.mean[c] /= targets.weight[c];
+  }
+  return targets;
+}
 
 int64_t GroupRows(Granularity granularity, int64_t num_rows) {
   switch (granularity) {
@@ -236,17 +267,10 @@ Result<Palettization> Palettize(std::span<const float> weights, const Shape& sha
 
 double SquaredError(const Palettization& palettization, std::span<const float> weights,
                     std::span<const float> importance) {
-  const int64_t length = palettization.row_length();
-  const Importance importance_view(importance, length);
+  const Importance importance_view(importance, palettization.row_length());
   double total = 0;
   for (int64_t row = 0; row < palettization.num_rows(); ++row) {
-    const std::span<const float> codebook = palettization.Codebook(palettization.GroupOfRow(row));
-    for (int64_t i = 0; i < length; ++i) {
-      const int64_t at = row * length + i;
-      const double error = double{weights[at]} -
-                           double{palettization.scale[row]} * codebook[palettization.indices[at]];
-      total += importance_view.at(row, i) * error * error;
-    }
+    total += SquaredErrorOfRow(palettization, weights.data(), importance_view, row);
   }
   return total;
 }
@@ -278,26 +302,14 @@ void RefitScales(Palettization& palettization, std::span<const float> weights,
 
 void RefitCentroids(Palettization& palettization, std::span<const float> weights,
                     std::span<const float> importance) {
-  const int64_t length = palettization.row_length();
-  const Importance importance_view(importance, length);
+  const Importance importance_view(importance, palettization.row_length());
   for (int64_t group = 0; group < palettization.num_groups(); ++group) {
-    std::vector<double> product(palettization.num_centroids, 0.0);
-    std::vector<double> square(palettization.num_centroids, 0.0);
-    const int64_t first = group * palettization.group_rows;
-    const int64_t end = std::min(palettization.num_rows(), first + palettization.group_rows);
-    for (int64_t row = first; row < end; ++row) {
-      const double scale = palettization.scale[row];
-      for (int64_t i = 0; i < length; ++i) {
-        const int64_t at = row * length + i;
-        const double weight = importance_view.at(row, i) * scale;
-        product[palettization.indices[at]] += weight * weights[at];
-        square[palettization.indices[at]] += weight * scale;
-      }
-    }
+    const CentroidTargets targets =
+        TargetsOfGroup(palettization, weights.data(), importance_view, group);
     const std::span<float> codebook = palettization.Codebook(group);
     for (int c = 0; c < palettization.num_centroids; ++c) {
-      if (c == palettization.ZeroIndex(group) || !(square[c] > 0)) continue;
-      codebook[c] = static_cast<float>(product[c] / square[c]);
+      if (c == palettization.ZeroIndex(group) || !(targets.weight[c] > 0)) continue;
+      codebook[c] = static_cast<float>(targets.mean[c]);
     }
     SortCodebook(palettization, group);
   }
