@@ -1,0 +1,120 @@
+#include "compress/evaluate.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "compress/metrics.h"
+#include "runtime/executor.h"
+
+namespace deixis {
+namespace {
+
+Status CheckCategories(const Model& model, const Dataset& dataset) {
+  const int64_t outputs = model.architecture.num_outputs;
+  for (const Sample& sample : dataset.samples) {
+    if (sample.label >= 0 && sample.label < outputs) continue;
+    return InvalidData(dataset.folder + ": expected labels 0 to " + std::to_string(outputs - 1) +
+                           ", the outputs of the model, found " + std::to_string(sample.label) +
+                           " for " + sample.path,
+                       "choose the dataset that the model was made for");
+  }
+  if (model.class_names.empty() || dataset.class_names.empty()) return Ok();
+  const size_t common = std::min(model.class_names.size(), dataset.class_names.size());
+  for (size_t label = 0; label < common; ++label) {
+    if (dataset.class_names[label].empty() ||
+        model.class_names[label] == dataset.class_names[label]) {
+      continue;
+    }
+    return InvalidData(dataset.folder + ": category " + std::to_string(label) + " is \"" +
+                           dataset.class_names[label] + "\", but the model calls it \"" +
+                           model.class_names[label] + "\"",
+                       "choose the dataset that the model was made for");
+  }
+  return Ok();
+}
+
+// What the workers share.
+struct Tally {
+  std::atomic<int64_t> next{0};
+  std::atomic<bool> stop{false};
+  std::mutex mutex;  // guards what follows
+  int64_t done = 0;
+  std::optional<Error> error;
+};
+
+void Stop(Tally& tally, Error error) {
+  const std::lock_guard lock(tally.mutex);
+  if (!tally.error) tally.error = std::move(error);
+  tally.stop = true;
+}
+
+}  // namespace
+
+Result<Evaluation> Evaluate(const Model& model, PictureSet& pictures,
+                            const EvaluateOptions& options) {
+  DEIXIS_RETURN_IF_ERROR(CheckCategories(model, pictures.dataset()));
+  const auto start = std::chrono::steady_clock::now();
+  const int64_t outputs = model.architecture.num_outputs;
+  const int64_t images = pictures.size();
+  const int num_workers =
+      static_cast<int>(std::clamp<int64_t>(options.num_threads, 1, std::max<int64_t>(images, 1)));
+  // One executor per worker, single-threaded: pictures are independent, so nothing waits.
+  std::vector<Executor> executors;
+  for (int worker = 0; worker < num_workers; ++worker) {
+    DEIXIS_ASSIGN(Executor executor, Executor::Create(model));
+    executors.push_back(std::move(executor));
+  }
+
+  Evaluation evaluation;
+  evaluation.images = images;
+  evaluation.predictions.resize(images);
+  if (options.keep_logits) evaluation.logits.resize(images * outputs);
+  std::vector<int> ranks(images);
+  std::vector<double> cross_entropies(images);
+  Tally tally;
+  const auto work = [&](Executor& executor) {
+    std::vector<uint8_t> pixels(pictures.picture_bytes());
+    for (int64_t i = tally.next++; i < images && !tally.stop; i = tally.next++) {
+      if (Status status = pictures.Read(i, pixels); !status.ok()) {
+        return Stop(tally, std::move(status).error());
+      }
+      const std::span<const float> logits = executor.Run(pixels);
+      evaluation.predictions[i] = LargestLogit(logits);
+      ranks[i] = RankOf(logits, pictures.label(i));
+      cross_entropies[i] = CrossEntropy(logits, pictures.label(i));
+      if (options.keep_logits) {
+        std::copy(logits.begin(), logits.end(), evaluation.logits.begin() + i * outputs);
+      }
+      const std::lock_guard lock(tally.mutex);
+      ++tally.done;
+      if (options.progress && !options.progress(tally.done, images)) {
+        if (!tally.error) tally.error = Error{ErrorCode::kInterrupted, "interrupted", ""};
+        tally.stop = true;
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int worker = 1; worker < num_workers; ++worker) {
+    threads.emplace_back(work, std::ref(executors[worker]));
+  }
+  work(executors[0]);
+  for (std::thread& thread : threads) thread.join();
+  if (tally.error) return *std::move(tally.error);
+
+  // Summed in order, so that the figures do not depend on the number of threads.
+  for (int64_t i = 0; i < images; ++i) {
+    evaluation.correct += ranks[i] == 0 ? 1 : 0;
+    evaluation.correct_top5 += ranks[i] < 5 ? 1 : 0;
+    evaluation.mean_cross_entropy += cross_entropies[i] / static_cast<double>(images);
+  }
+  evaluation.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return evaluation;
+}
+
+}  // namespace deixis

@@ -1,0 +1,15 @@
+// What a network's answer to one picture is worth.
+#pragma once
+
+#include <span>
+
+namespace deixis {
+
+// The index of the largest; of equal ones the first. Not empty.
+int LargestLogit(std::span<const float> logits);
+// How many logits are larger than that of `label`, ties counting when they come first.
+int RankOf(std::span<const float> logits, int label);
+// -log softmax(logits)[label], in nats.
+double CrossEntropy(std::span<const float> logits, int label);
+
+}  // namespace deixis

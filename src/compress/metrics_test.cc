@@ -1,0 +1,42 @@
+// The metrics on cases worked out by hand.
+#include "compress/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+namespace deixis {
+namespace {
+
+TEST(LargestLogit, TakesTheFirstOfEquals) {
+  EXPECT_EQ(LargestLogit(std::vector<float>{1, 3, 3, 2}), 1);
+  EXPECT_EQ(LargestLogit(std::vector<float>{-4, -2, -3}), 1);
+}
+
+TEST(RankOf, CountsLargerLogitsAndEarlierEquals) {
+  const std::vector<float> logits = {2, 5, 5, -1};
+  EXPECT_EQ(RankOf(logits, 1), 0);
+  EXPECT_EQ(RankOf(logits, 2), 1);
+  EXPECT_EQ(RankOf(logits, 0), 2);
+  EXPECT_EQ(RankOf(logits, 3), 3);
+}
+
+TEST(RankOf, IsZeroExactlyForTheLargestLogit) {
+  const std::vector<float> logits = {0.5f, 0.25f, 0.5f};
+  for (int label = 0; label < 3; ++label) {
+    EXPECT_EQ(RankOf(logits, label) == 0, LargestLogit(logits) == label);
+  }
+}
+
+TEST(CrossEntropy, OfEqualLogitsIsTheLogOfTheirNumber) {
+  EXPECT_NEAR(CrossEntropy(std::vector<float>{7, 7, 7, 7}, 2), std::log(4.0), 1e-12);
+}
+
+TEST(CrossEntropy, DoesNotOverflow) {
+  EXPECT_NEAR(CrossEntropy(std::vector<float>{1000, 0}, 1), 1000.0, 1e-9);
+  EXPECT_NEAR(CrossEntropy(std::vector<float>{1000, 0}, 0), 0.0, 1e-9);
+}
+
+}  // namespace
+}  // namespace deixis
