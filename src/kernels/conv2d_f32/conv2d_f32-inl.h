@@ -1,0 +1,258 @@
+// The convolution's register tile and the loops around it, compiled once per instruction set.
+//
+// A tile is kPixels output pixels by kVectors vectors of output channels. Each step of the inner
+// loop takes one input channel of one filter column: kVectors weights are loaded, each pixel's
+// input is broadcast, and kPixels * kVectors multiply-adds go to as many independent sums. Per
+// target the tile is the largest that leaves a register for the broadcast: 6 x 4 of 32 registers
+// (AVX-512, NEON), 6 x 2 of 16 (AVX2, SSE4). Six pixel addresses fit the general registers as well.
+
+// Per-target include guard, as Highway wants it.
+#if defined(DEIXIS_KERNELS_CONV2D_F32_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef DEIXIS_KERNELS_CONV2D_F32_INL_H_
+#undef DEIXIS_KERNELS_CONV2D_F32_INL_H_
+#else
+#define DEIXIS_KERNELS_CONV2D_F32_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/conv2d_f32/conv2d_f32.h"
+#include "kernels/conv2d_f32/conv_chunk.h"
+#include "kernels/unroll.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace deixis {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using ConvTag = HWY_CAPPED(float, 16);
+using ConvVector = hn::Vec<ConvTag>;
+inline constexpr int64_t kConvLanes = HWY_MIN(HWY_MAX_BYTES / 4, 16);
+
+// What a tile needs beside its pixels.
+struct TileContext {
+  const float* weights;   // of the first filter row of this pass, first column of this tile
+  int64_t weight_stride;  // floats from one term to the next: the panel's width
+  const float* bias;      // of the first column
+  int64_t num_rows;       // filter rows of this pass
+  int64_t row_length;     // K_w * C_in
+  int64_t input_row_stride;
+  int64_t num_columns;  // output channels that exist, from the first column
+  bool first_pass;      // starts from the bias; else from what the output holds
+  bool last_pass;       // residual and ReLU
+  bool relu;
+};
+
+// Up to `count` floats, zero beyond.
+HWY_INLINE ConvVector LoadColumns(ConvTag d, const float* from, int64_t count) {
+  if (count >= kConvLanes) return hn::LoadU(d, from);
+  HWY_ALIGN float lanes[kConvLanes] = {};
+  if (count > 0) std::memcpy(lanes, from, static_cast<size_t>(count) * sizeof(float));
+  return hn::Load(d, lanes);
+}
+
+HWY_INLINE void StoreColumns(ConvTag d, ConvVector value, float* to, int64_t count) {
+  if (count >= kConvLanes) {
+    hn::StoreU(value, d, to);
+    return;
+  }
+  HWY_ALIGN float lanes[kConvLanes];
+  hn::Store(value, d, lanes);
+  if (count > 0) std::memcpy(to, lanes, static_cast<size_t>(count) * sizeof(float));
+}
+
+// inputs[p]: the first input under the first filter row of this pass; outputs[p], residuals[p]: the
+// tile's first column there (residuals may be null).
+template <int kPixels, int kVectors>
+HWY_NOINLINE void ConvolveTile(const TileContext& context, const float* const* HWY_RESTRICT inputs,
+                               float* const* HWY_RESTRICT outputs,
+                               const float* const* HWY_RESTRICT residuals) {
+  const ConvTag d;
+  ConvVector sums[kPixels][kVectors];
+  if (context.first_pass) {
+    DEIXIS_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      const ConvVector bias = hn::LoadU(d, context.bias + v * kConvLanes);
+      DEIXIS_UNROLL
+      for (int p = 0; p < kPixels; ++p) sums[p][v] = bias;
+    }
+  } else {
+    DEIXIS_UNROLL
+    for (int p = 0; p < kPixels; ++p) {
+      DEIXIS_UNROLL
+      for (int v = 0; v < kVectors; ++v) {
+        sums[p][v] =
+            LoadColumns(d, outputs[p] + v * kConvLanes, context.num_columns - v * kConvLanes);
+      }
+    }
+  }
+
+  const float* HWY_RESTRICT weights = context.weights;
+  const int64_t weight_stride = context.weight_stride;
+  for (int64_t row = 0; row < context.num_rows; ++row) {
+    const float* rows[kPixels];
+    DEIXIS_UNROLL
+    for (int p = 0; p < kPixels; ++p) rows[p] = inputs[p] + row * context.input_row_stride;
+    const int64_t row_length = context.row_length;
+    for (int64_t i = 0; i < row_length; ++i) {
+      ConvVector w[kVectors];
+      DEIXIS_UNROLL
+      for (int v = 0; v < kVectors; ++v) w[v] = hn::LoadU(d, weights + v * kConvLanes);
+      weights += weight_stride;
+      DEIXIS_UNROLL
+      for (int p = 0; p < kPixels; ++p) {
+        const ConvVector x = hn::Set(d, rows[p][i]);
+        DEIXIS_UNROLL
+        for (int v = 0; v < kVectors; ++v) sums[p][v] = hn::MulAdd(x, w[v], sums[p][v]);
+      }
+    }
+  }
+
+  const ConvVector zero = hn::Zero(d);
+  DEIXIS_UNROLL
+  for (int p = 0; p < kPixels; ++p) {
+    DEIXIS_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      const int64_t count = context.num_columns - v * kConvLanes;
+      ConvVector value = sums[p][v];
+      if (context.last_pass) {
+        if (residuals != nullptr) {
+          value = hn::Add(value, LoadColumns(d, residuals[p] + v * kConvLanes, count));
+        }
+        // Not Max: on x86 it would make a NaN zero.
+        if (context.relu) value = hn::IfThenZeroElse(hn::Lt(value, zero), value);
+      }
+      StoreColumns(d, value, outputs[p] + v * kConvLanes, count);
+    }
+  }
+}
+
+// Walks output pixels in order through rows and images.
+class PixelWalk {
+ public:
+  PixelWalk(const NhwcView<const float>& input, const NhwcView<float>& output,
+            const NhwcView<const float>& residual, const Conv2dShape& shape, int64_t pixel)
+      : input_(input), output_(output), residual_(residual), shape_(shape) {
+    x_ = pixel % output.width;
+    y_ = pixel / output.width % output.height;
+    n_ = pixel / output.width / output.height;
+  }
+
+  // Fills the addresses of the next `count` pixels: inputs under filter row `row`, outputs and
+  // residuals at channel `channel`.
+  void Next(int count, int64_t row, int64_t channel, const float** inputs, float** outputs,
+            const float** residuals) {
+    for (int p = 0; p < count; ++p) {
+      inputs[p] = input_.Pixel(n_, y_ * shape_.stride + row - shape_.padding,
+                               x_ * shape_.stride - shape_.padding);
+      outputs[p] = output_.Pixel(n_, y_, x_) + channel;
+      residuals[p] = residual_.data == nullptr ? nullptr : residual_.Pixel(n_, y_, x_) + channel;
+      if (++x_ == output_.width) {
+        x_ = 0;
+        if (++y_ == output_.height) {
+          y_ = 0;
+          ++n_;
+        }
+      }
+    }
+  }
+
+ private:
+  const NhwcView<const float>& input_;
+  const NhwcView<float>& output_;
+  const NhwcView<const float>& residual_;
+  const Conv2dShape& shape_;
+  int64_t x_, y_, n_;
+};
+
+inline constexpr int kMaxTilePixels = 12;
+
+// All pixels of a chunk, for one pass and the columns of one tile.
+template <int kPixels, int kVectors>
+HWY_INLINE void ConvolvePixels(const TileContext& context, PixelWalk walk, int64_t row,
+                               int64_t channel, bool has_residual, int64_t num_pixels) {
+  const float* inputs[kMaxTilePixels];
+  float* outputs[kMaxTilePixels];
+  const float* residuals[kMaxTilePixels];
+  const float* const* added = has_residual ? residuals : nullptr;
+  const auto tiles = [&](auto constant) {
+    constexpr int kCount = decltype(constant)::value;
+    while (num_pixels >= kCount) {
+      walk.Next(kCount, row, channel, inputs, outputs, residuals);
+      ConvolveTile<kCount, kVectors>(context, inputs, outputs, added);
+      num_pixels -= kCount;
+    }
+  };
+  tiles(std::integral_constant<int, kPixels>());
+  if constexpr (kPixels > 4) tiles(std::integral_constant<int, 4>());
+  tiles(std::integral_constant<int, 2>());
+  tiles(std::integral_constant<int, 1>());
+}
+
+// Vectors of a tile of full width.
+#if HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_AVX2
+inline constexpr int kFullVectors = 2;
+#else
+inline constexpr int kFullVectors = 4;
+#endif
+inline constexpr int64_t kFullColumns = kFullVectors * kConvLanes;
+
+void ConvolveChunk(const PackedConv2dF32& packed, const NhwcView<const float>& input,
+                   const NhwcView<float>& output, const EpilogueF32& epilogue,
+                   const ConvChunk& chunk) {
+  const Conv2dShape& shape = packed.shape;
+  const int64_t first = chunk.panel * PackedConv2dF32::kPanelChannels;
+  const int64_t width =
+      std::min(PackedConv2dF32::kPanelChannels, packed.padded_out_channels() - first);
+  const float* panel = packed.weights.data() + first * shape.num_terms();
+  const int64_t row_length = shape.filter_width * shape.in_channels;
+  const bool has_residual = epilogue.residual.data != nullptr;
+  const PixelWalk walk(input, output, epilogue.residual, shape, chunk.pixel_begin);
+  const int64_t num_pixels = chunk.pixel_end - chunk.pixel_begin;
+
+  // A filter without rows still gives the bias: one pass at least.
+  int64_t row = 0;
+  do {
+    const int64_t num_rows = std::min(chunk.rows_per_pass, shape.filter_height - row);
+    for (int64_t column = 0; column < width;) {
+      const TileContext context{.weights = panel + row * row_length * width + column,
+                                .weight_stride = width,
+                                .bias = packed.bias.data() + first + column,
+                                .num_rows = num_rows,
+                                .row_length = row_length,
+                                .input_row_stride = input.row_stride,
+                                .num_columns = shape.out_channels - first - column,
+                                .first_pass = row == 0,
+                                .last_pass = row + num_rows == shape.filter_height,
+                                .relu = epilogue.relu};
+      const int64_t channel = first + column;
+      if (width - column >= kFullColumns) {
+        ConvolvePixels<6, kFullVectors>(context, walk, row, channel, has_residual, num_pixels);
+        column += kFullColumns;
+        continue;
+      }
+      // Only where a vector is a whole granule or a granule is a whole tile.
+      if constexpr (kConvLanes == PackedConv2dF32::kPanelGranule) {
+        if (width - column >= 2 * kConvLanes) {
+          ConvolvePixels<12, 2>(context, walk, row, channel, has_residual, num_pixels);
+          column += 2 * kConvLanes;
+          continue;
+        }
+      }
+      ConvolvePixels<12, 1>(context, walk, row, channel, has_residual, num_pixels);
+      column += kConvLanes;
+    }
+    row += num_rows;
+  } while (row < shape.filter_height);
+}
+
+// NOLINTNEXTLINE(google-readability-namespace-comments)
+}  // namespace HWY_NAMESPACE
+}  // namespace deixis
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard
