@@ -1,5 +1,5 @@
 // Labelled pictures in plain folders: a folder per category, or a labels.csv (file, label index)
-// beside or above them.
+// above them.
 #pragma once
 
 #include <cstdint>
@@ -18,14 +18,28 @@ struct Sample {
 
 struct Dataset {
   std::string folder;
-  std::vector<std::string> class_names;  // by label; may be empty with a labels.csv without names
-  std::vector<Sample> samples;           // in a fixed order: that of labels.csv, or sorted by path
-  int num_classes = 0;
+  // By label: the folders' names, or what labels.csv calls each label in its column "class" or
+  // "name"; "label N" for a label below the greatest that no row names. Empty when nothing names
+  // any.
+  std::vector<std::string> class_names;
+  std::vector<Sample> samples;  // in a fixed order: that of labels.csv, or sorted by path
+  int num_classes = 0;          // the greatest label + 1, or the number of category folders
+  int num_skipped = 0;  // files in category folders that are no pictures (hidden ones aside)
 };
 
-// `folder` holds labels.csv (columns file and label by header; others ignored; `file` relative to the
-// csv), or one folder per category (sorted names give the labels). When neither gives a picture the
-// error says what was looked for.
+// `folder` holds labels.csv (columns "file" and "label" by header, in any order; others ignored;
+// files relative to the csv), or one folder per category. Folders sorted by name (bytewise) give
+// the labels; hidden ones are passed over. An empty folder is a category without pictures, a folder
+// with files but no picture is none. Pictures are told by their names (.jpg, .jpeg, .jpe, .jfif,
+// .png, .webp, in any case) and are not opened here.
+//
+// kNotFound without the folder or a file that labels.csv names, kInvalidData when there is no
+// picture (with what was looked for and what there is instead) or labels.csv makes no sense.
 Result<Dataset> OpenDataset(const std::string& folder);
+
+// Names of categories, for models whose files hold none: a text file with one name per line, or a
+// .csv with a column "name" or "class" and perhaps "label" (0..N-1, each once; else the order
+// counts).
+Result<std::vector<std::string>> ReadClassNames(const std::string& path);
 
 }  // namespace deixis

@@ -19,8 +19,8 @@ struct Image {
 };
 
 // By content, not by name. Grey becomes RGB, alpha is dropped, EXIF orientation is applied. A file
-// that is none of the formats, is truncated, or is larger than 100 megapixels: kInvalidData with what
-// it seems to be.
+// that is none of the formats, is truncated, or is larger than 100 megapixels: kInvalidData with
+// what it seems to be.
 Result<Image> ReadImage(const std::string& path);
 Result<Image> DecodeImage(std::span<const std::byte> bytes, const std::string& name);
 
