@@ -1,6 +1,6 @@
 // PyTorch's .pth files, both ways, without PyTorch and without executing anything in them: a pickle
-// is read as data, only the constructors of tensors are interpreted, everything else it names becomes
-// an inert placeholder.
+// is read as data, only the constructors of tensors are interpreted, everything else it names
+// becomes an inert placeholder.
 #pragma once
 
 #include <memory>
