@@ -3,10 +3,31 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
+#include <utility>
+
+#include "compress/bracketed_search.h"
+#include "compress/interval_program.h"
 
 namespace deixis {
 namespace {
+
+constexpr int kFinalPolishRounds = 4;
+
+// A running sum that keeps what rounding drops (Neumaier): prefix sums of millions of points stay
+// exact to the last digit, and so do their differences.
+class CarefulSum {
+ public:
+  void Add(double term) {
+    const double sum = sum_ + term;
+    lost_ += std::fabs(sum_) >= std::fabs(term) ? (sum_ - sum) + term : (term - sum) + sum_;
+    sum_ = sum;
+  }
+  double value() const { return sum_ + lost_; }
+
+ private:
+  double sum_ = 0;
+  double lost_ = 0;
+};
 
 // Maps floats to integers in the same order, and back. Both zeros become the positive one.
 uint32_t OrderedBits(float value) {
@@ -17,45 +38,42 @@ float FromOrderedBits(uint32_t bits) {
   return std::bit_cast<float>((bits & 0x80000000u) != 0 ? bits & 0x7FFFFFFFu : ~bits);
 }
 
-// The program maximises the sum over clusters of moment² / weight, which is the total second moment
-// less the inertia: two prefix sums instead of three.
-struct Sums {
-  const double* weight;
-  const double* moment;
-  double Gain(int64_t begin, int64_t end) const {
-    const double moment_sum = moment[end] - moment[begin];
-    return moment_sum * moment_sum / (weight[end] - weight[begin]);
-  }
-};
+// A value in the upper half, its weight in the lower: sorted by both, sums do not depend on the
+// order in which equal values came.
+uint64_t KeyOf(float value, float weight) {
+  return uint64_t{OrderedBits(value)} << 32 | std::bit_cast<uint32_t>(weight);
+}
+float ValueOf(uint64_t key) { return FromOrderedBits(static_cast<uint32_t>(key >> 32)); }
+double WeightOf(uint64_t key) { return std::bit_cast<float>(static_cast<uint32_t>(key)); }
 
-// One layer of the table: current[j] = max over i of previous[i] + Gain(i, j) and the smallest such
-// i in split[j], for j in [j_begin, j_end], with i known to lie in [i_begin, i_end].
-void FillLayer(const Sums& sums, const double* previous, double* current, uint32_t* split,
-               int64_t j_begin, int64_t j_end, int64_t i_begin, int64_t i_end) {
-  while (j_begin <= j_end) {
-    const int64_t j = j_begin + (j_end - j_begin) / 2;
-    double best = -1;
-    int64_t best_i = i_begin;
-    for (int64_t i = i_begin; i <= std::min(i_end, j - 1); ++i) {
-      const double candidate = previous[i] + sums.Gain(i, j);
-      if (candidate > best) {
-        best = candidate;
-        best_i = i;
-      }
-    }
-    current[j] = best;
-    split[j] = static_cast<uint32_t>(best_i);
-    FillLayer(sums, previous, current, split, j_begin, j - 1, i_begin, best_i);
-    j_begin = j + 1;
-    i_begin = best_i;
+// Radix sort, 11 bits at a time; a digit that all keys share (the weights of unweighted values)
+// costs one look.
+void SortKeys(std::vector<uint64_t>& keys) {
+  constexpr int kDigitBits = 11;
+  constexpr size_t kNumDigits = size_t{1} << kDigitBits;
+  if (keys.size() < kNumDigits / 2) {
+    std::sort(keys.begin(), keys.end());
+    return;
+  }
+  std::vector<uint64_t> sorted(keys.size());
+  std::vector<size_t> place(kNumDigits);
+  for (int shift = 0; shift < 64; shift += kDigitBits) {
+    std::fill(place.begin(), place.end(), 0);
+    for (const uint64_t key : keys) ++place[(key >> shift) % kNumDigits];
+    if (place[(keys[0] >> shift) % kNumDigits] == keys.size()) continue;
+    size_t next = 0;
+    for (size_t& start : place) next += std::exchange(start, next);
+    for (const uint64_t key : keys) sorted[place[(key >> shift) % kNumDigits]++] = key;
+    keys.swap(sorted);
   }
 }
 
-Clusters ClustersFromEnds(const LinePoints& points, std::vector<int64_t> ends) {
+Clusters ClustersFromEnds(const LinePoints& points, const std::vector<int64_t>& ends) {
   Clusters clusters;
-  clusters.ends = std::move(ends);
   int64_t begin = 0;
-  for (const int64_t end : clusters.ends) {
+  for (const int64_t end : ends) {
+    if (end == begin) continue;
+    clusters.ends.push_back(end);
     clusters.centroids.push_back(static_cast<float>(points.Mean(begin, end)));
     clusters.inertia += points.Cost(begin, end);
     begin = end;
@@ -96,36 +114,40 @@ Result<LinePoints> LinePoints::Create(std::span<const float> values,
   for (size_t i = 0; i < values.size(); ++i) {
     const float weight = any_weight ? weights[i] : 1.0f;
     if (weight == 0) continue;
-    keys.push_back(uint64_t{OrderedBits(values[i])} << 32 | std::bit_cast<uint32_t>(weight));
+    keys.push_back(KeyOf(values[i], weight));
   }
-  std::sort(keys.begin(), keys.end());
+  SortKeys(keys);
 
   LinePoints points;
-  const auto value_of = [](uint64_t key) {
-    return FromOrderedBits(static_cast<uint32_t>(key >> 32));
-  };
-  const auto weight_of = [](uint64_t key) {
-    return static_cast<double>(std::bit_cast<float>(static_cast<uint32_t>(key)));
-  };
-  double weight_sum = 0;
-  double moment_sum = 0;
+  CarefulSum weight_sum;
+  CarefulSum moment_sum;
   for (const uint64_t key : keys) {
-    weight_sum += weight_of(key);
-    moment_sum += weight_of(key) * value_of(key);
+    weight_sum.Add(WeightOf(key));
+    moment_sum.Add(WeightOf(key) * ValueOf(key));
   }
-  points.center_ = moment_sum / weight_sum;
-  points.weight_sums_.push_back(0);
-  points.moment_sums_.push_back(0);
-  weight_sum = moment_sum = 0;
+  points.center_ = moment_sum.value() / weight_sum.value();
+  weight_sum = moment_sum = {};
+  CarefulSum square_sum;
+  const auto store_sums = [&] {
+    points.weight_sums_.push_back(weight_sum.value());
+    points.moment_sums_.push_back(moment_sum.value());
+    points.square_sums_.push_back(square_sum.value());
+  };
+  for (auto* sums : {&points.weight_sums_, &points.moment_sums_, &points.square_sums_}) {
+    sums->reserve(keys.size() + 1);
+  }
+  points.values_.reserve(keys.size());
+  store_sums();
   for (size_t i = 0; i < keys.size();) {
-    const float value = value_of(keys[i]);
+    const float value = ValueOf(keys[i]);
     double weight = 0;
-    for (; i < keys.size() && value_of(keys[i]) == value; ++i) weight += weight_of(keys[i]);
-    weight_sum += weight;
-    moment_sum += weight * (value - points.center_);
+    for (; i < keys.size() && ValueOf(keys[i]) == value; ++i) weight += WeightOf(keys[i]);
+    const double distance = value - points.center_;
+    weight_sum.Add(weight);
+    moment_sum.Add(weight * distance);
+    square_sum.Add(weight * distance * distance);
     points.values_.push_back(value);
-    points.weight_sums_.push_back(weight_sum);
-    points.moment_sums_.push_back(moment_sum);
+    store_sums();
   }
   return points;
 }
@@ -152,12 +174,12 @@ KMeansTable::KMeansTable(const LinePoints& points, int max_k)
       stride_(points.size() + 1),
       splits_(static_cast<size_t>(max_k) * (points.size() + 1)) {
   const int64_t n = points.size();
-  const Sums sums{points.weight_sums().data(), points.moment_sums().data()};
+  const IntervalSums sums{points.weight_sums().data(), points.moment_sums().data()};
   std::vector<double> previous(n + 1, 0.0);
   std::vector<double> current(n + 1, 0.0);
   for (int64_t j = 1; j <= n; ++j) previous[j] = sums.Gain(0, j);
   for (int64_t k = 2; k <= std::min<int64_t>(max_k, n); ++k) {
-    FillLayer(sums, previous.data(), current.data(), splits_.data() + (k - 1) * stride_, k, n,
+    FillLayer(sums, previous.data(), current.data(), splits_.data() + (k - 1) * stride_, 0, k, n,
               k - 1, n - 1);
     std::swap(previous, current);
   }
@@ -172,11 +194,15 @@ Clusters KMeansTable::Cut(const LinePoints& points, int k) const {
     end = splits_[(cluster - 1) * stride_ + end];
   }
   std::reverse(ends.begin(), ends.end());
-  return ClustersFromEnds(points, std::move(ends));
+  return ClustersFromEnds(points, ends);
 }
 
-Clusters KMeans1D(const LinePoints& points, int k, ThreadPool*) {
-  return KMeansTable(points, k).Cut(points, k);
+Clusters KMeans1D(const LinePoints& points, int k) {
+  Clusters best = ClustersFromEnds(points, BestEnds(points, k));
+  // The program compares sums of all points; among clusterings that agree in their leading fifteen
+  // digits this settles the rest.
+  Clusters polished = LloydPolish(points, best.centroids, kFinalPolishRounds);
+  return polished.inertia < best.inertia ? polished : best;
 }
 
 Clusters LloydPolish(const LinePoints& points, std::span<const float> centroids, int max_rounds) {
@@ -213,7 +239,7 @@ Clusters LloydPolish(const LinePoints& points, std::span<const float> centroids,
       begin = end;
     }
   }
-  return ClustersFromEnds(points, std::move(ends));
+  return ClustersFromEnds(points, ends);
 }
 
 void AssignNearest(std::span<const float> values, std::span<const float> centroids,

@@ -2,10 +2,17 @@
 //
 // In one dimension the best clustering is a partition of the sorted values into intervals, so it is
 // found by dynamic programming instead of by luck: the result is the optimum, and the same for any
-// order of the values and any number of threads. The split points of that program are monotone,
-// which divide and conquer turns into O(K n log n); see Grønlund, Larsen, Mathiasen, Nielsen,
-// Schneider and Song, "Fast exact k-means, k-medians and Bregman divergence clustering in 1D",
-// 2017.
+// order of the values. The split points of that program are monotone, which divide and conquer
+// turns into O(K n log n); see Grønlund, Larsen, Mathiasen, Nielsen, Schneider and Song, "Fast
+// exact k-means, k-medians and Bregman divergence clustering in 1D", arXiv:1701.07204.
+//
+// For one K most of that table is never needed. KMeans1D first brackets every border between two
+// clusters: solved on a coarse grid of positions, the program gives a clustering (its inertia
+// bounds the optimum from above) and, when each border is allowed to swallow its whole grid cell
+// for free, a bound from below for every cell; cells whose bound exceeds the clustering cannot hold
+// the border. The grid is then refined inside the brackets, until it is the points themselves. A
+// bracket shrinks with the square root of the grid, so millions of points cost little more than
+// their sorting.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +20,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/thread_pool.h"
 
 namespace deixis {
 
@@ -36,15 +42,17 @@ class LinePoints {
   double Cost(int64_t begin, int64_t end) const;
 
   // Prefix sums over the first i points, i in 0..size(): of the weights, and of weight times the
-  // distance from center().
+  // distance from center() and its square.
   std::span<const double> weight_sums() const { return weight_sums_; }
   std::span<const double> moment_sums() const { return moment_sums_; }
+  std::span<const double> square_sums() const { return square_sums_; }
   double center() const { return center_; }
 
  private:
   std::vector<float> values_;        // strictly ascending
   std::vector<double> weight_sums_;  // size() + 1
   std::vector<double> moment_sums_;  // size() + 1
+  std::vector<double> square_sums_;  // size() + 1
   double center_ = 0;                // near the mean: sums about it cancel less
 };
 
@@ -54,8 +62,8 @@ struct Clusters {
   double inertia = 0;            // sum of weighted squared distances to the centroid
 };
 
-// The optimum for one K, 1 <= k <= 256. `pool` may be null; the answer does not depend on it.
-Clusters KMeans1D(const LinePoints& points, int k, ThreadPool* pool = nullptr);
+// The optimum for one K, 1 <= k <= 256.
+Clusters KMeans1D(const LinePoints& points, int k);
 
 // The optimum for every K up to `max_k` from one table: O(max_k n log n) time and 4 max_k n bytes,
 // for rows and groups rather than for whole tensors of millions.
