@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -15,7 +16,8 @@ namespace deixis {
 namespace {
 
 Status CheckCategories(const Model& model, const Dataset& dataset) {
-  const int64_t outputs = model.architecture.num_outputs;
+  const int64_t outputs_per_category = model.task == Task::kLocate ? 2 : 1;
+  const int64_t outputs = model.architecture.num_outputs / outputs_per_category;
   for (const Sample& sample : dataset.samples) {
     if (sample.label >= 0 && sample.label < outputs) continue;
     return InvalidData(dataset.folder + ": expected labels 0 to " + std::to_string(outputs - 1) +
@@ -38,6 +40,18 @@ Status CheckCategories(const Model& model, const Dataset& dataset) {
   return Ok();
 }
 
+// Without a mark in any picture a locate model cannot be judged.
+Status CheckMarks(const Model& model, const Dataset& dataset) {
+  if (model.task != Task::kLocate) return Ok();
+  for (const Sample& sample : dataset.samples) {
+    if (sample.point_px) return Ok();
+  }
+  return InvalidData(
+      dataset.folder + ": expected marked pictures for a model that locates, found " +
+          std::to_string(dataset.samples.size()) + " without a mark",
+      "mark them in points.csv (file,x_px,y_px), or in their names (105_88_name.jpg)");
+}
+
 // What the workers share.
 struct Tally {
   std::atomic<int64_t> next{0};
@@ -55,9 +69,24 @@ void Stop(Tally& tally, Error error) {
 
 }  // namespace
 
+double Evaluation::mean_error_px() const {
+  double sum = 0;
+  for (const double error : errors_px) sum += error;
+  return errors_px.empty() ? 0.0 : sum / static_cast<double>(errors_px.size());
+}
+
+double Evaluation::median_error_px() const {
+  return errors_px.empty() ? 0.0 : Quantile(errors_px, 0.5);
+}
+
+double Evaluation::p95_error_px() const {
+  return errors_px.empty() ? 0.0 : Quantile(errors_px, 0.95);
+}
+
 Result<Evaluation> Evaluate(const Model& model, PictureSet& pictures,
                             const EvaluateOptions& options) {
   DEIXIS_RETURN_IF_ERROR(CheckCategories(model, pictures.dataset()));
+  DEIXIS_RETURN_IF_ERROR(CheckMarks(model, pictures.dataset()));
   const auto start = std::chrono::steady_clock::now();
   const int64_t outputs = model.architecture.num_outputs;
   const int64_t images = pictures.size();
@@ -70,23 +99,31 @@ Result<Evaluation> Evaluate(const Model& model, PictureSet& pictures,
     executors.push_back(std::move(executor));
   }
 
+  const bool locates = model.task == Task::kLocate;
   Evaluation evaluation;
   evaluation.images = images;
   evaluation.predictions.resize(images);
   if (options.keep_logits) evaluation.logits.resize(images * outputs);
   std::vector<int> ranks(images);
   std::vector<double> cross_entropies(images);
+  std::vector<double> errors_px(locates ? images : 0);
   Tally tally;
   const auto work = [&](Executor& executor) {
     std::vector<uint8_t> pixels(pictures.picture_bytes());
     for (int64_t i = tally.next++; i < images && !tally.stop; i = tally.next++) {
-      if (Status status = pictures.Read(i, pixels); !status.ok()) {
-        return Stop(tally, std::move(status).error());
-      }
+      Result<PictureSize> size = pictures.Read(i, pixels);
+      if (!size.ok()) return Stop(tally, std::move(size).error());
+      const Sample& sample = pictures.sample(i);
       const std::span<const float> logits = executor.Run(pixels);
-      evaluation.predictions[i] = LargestLogit(logits);
-      ranks[i] = RankOf(logits, pictures.label(i));
-      cross_entropies[i] = CrossEntropy(logits, pictures.label(i));
+      if (!locates) {
+        evaluation.predictions[i] = LargestLogit(logits);
+        ranks[i] = RankOf(logits, sample.label);
+        cross_entropies[i] = CrossEntropy(logits, sample.label);
+      } else if (sample.point_px) {
+        const Point answer = PixelFromUnit({logits[2 * sample.label], logits[2 * sample.label + 1]},
+                                           *size, pictures.preprocessing());
+        errors_px[i] = std::hypot(answer.x - sample.point_px->x, answer.y - sample.point_px->y);
+      }
       if (options.keep_logits) {
         std::copy(logits.begin(), logits.end(), evaluation.logits.begin() + i * outputs);
       }
@@ -108,6 +145,10 @@ Result<Evaluation> Evaluate(const Model& model, PictureSet& pictures,
 
   // Summed in order, so that the figures do not depend on the number of threads.
   for (int64_t i = 0; i < images; ++i) {
+    if (locates) {
+      if (pictures.sample(i).point_px) evaluation.errors_px.push_back(errors_px[i]);
+      continue;
+    }
     evaluation.correct += ranks[i] == 0 ? 1 : 0;
     evaluation.correct_top5 += ranks[i] < 5 ? 1 : 0;
     evaluation.mean_cross_entropy += cross_entropies[i] / static_cast<double>(images);

@@ -28,15 +28,24 @@ struct Evaluation {
   double mean_cross_entropy = 0;  // nats, of the softmax over the logits
   std::vector<int> predictions;   // [images], index of the largest logit
   std::vector<float> logits;      // [images, num_outputs] when keep_logits
-  double seconds = 0;             // wall clock, decoding included
+  // Locate models only: the distance of each marked picture's answer to its mark, in the picture's
+  // own pixels.
+  std::vector<double> errors_px;
+  double seconds = 0;  // wall clock, decoding included
 
   double top1() const { return Share(correct); }
   double top5() const { return Share(correct_top5); }
+  double mean_error_px() const;
+  double median_error_px() const;
+  double p95_error_px() const;
   double Share(int64_t part) const {
     return images == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(images);
   }
 };
 
+// A classifier is judged by its labels, a locate model (outputs 2 c and 2 c + 1 are x and y of
+// category c) by the distance in pixels over all samples that are marked.
+//
 // kInvalidData when the dataset has labels that the model has no output for, or names other
 // categories than the model; errors of pictures and of the executor.
 Result<Evaluation> Evaluate(const Model& model, PictureSet& pictures,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace deixis {
 
@@ -22,6 +23,15 @@ double CrossEntropy(std::span<const float> logits, int label) {
   double sum = 0;
   for (const float logit : logits) sum += std::exp(logit - largest);
   return std::log(sum) + largest - logits[label];
+}
+
+double Quantile(std::span<const double> values, double share) {
+  std::vector<double> sorted(values.begin(), values.end());
+  std::sort(sorted.begin(), sorted.end());
+  const double place = share * static_cast<double>(sorted.size() - 1);
+  const size_t below = static_cast<size_t>(place);
+  const size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
 }  // namespace deixis

@@ -12,4 +12,8 @@ int RankOf(std::span<const float> logits, int label);
 // -log softmax(logits)[label], in nats.
 double CrossEntropy(std::span<const float> logits, int label);
 
+// The value below which `share` (0..1) of `values` lie, linear between neighbours, as numpy's
+// percentile. Not empty. O(n log n).
+double Quantile(std::span<const double> values, double share);
+
 }  // namespace deixis

@@ -38,5 +38,14 @@ TEST(CrossEntropy, DoesNotOverflow) {
   EXPECT_NEAR(CrossEntropy(std::vector<float>{1000, 0}, 0), 0.0, 1e-9);
 }
 
+TEST(Quantile, LiesBetweenNeighbours) {
+  const std::vector<double> values = {4, 1, 3, 2};
+  EXPECT_DOUBLE_EQ(Quantile(values, 0.0), 1.0);
+  EXPECT_DOUBLE_EQ(Quantile(values, 0.5), 2.5);
+  EXPECT_DOUBLE_EQ(Quantile(values, 0.95), 3.85);
+  EXPECT_DOUBLE_EQ(Quantile(values, 1.0), 4.0);
+  EXPECT_DOUBLE_EQ(Quantile(std::vector<double>{7}, 0.95), 7.0);
+}
+
 }  // namespace
 }  // namespace deixis

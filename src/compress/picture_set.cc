@@ -13,8 +13,8 @@ PictureSet::PictureSet(Dataset dataset, const Preprocessing& preprocessing, int6
       cache_room_(cache_bytes),
       cached_(dataset_.samples.size()) {}
 
-Status PictureSet::Read(int64_t i, std::span<uint8_t> pixels) {
-  std::shared_ptr<const std::vector<uint8_t>> picture;
+Result<PictureSize> PictureSet::Read(int64_t i, std::span<uint8_t> pixels) {
+  std::shared_ptr<const Prepared> picture;
   {
     const std::lock_guard lock(mutex_);
     picture = cached_[i];
@@ -22,15 +22,17 @@ Status PictureSet::Read(int64_t i, std::span<uint8_t> pixels) {
   if (picture == nullptr) {
     DEIXIS_ASSIGN(const Image image, ReadImage(dataset_.samples[i].path));
     Image prepared = PrepareForModel(image, preprocessing_);
-    picture = std::make_shared<const std::vector<uint8_t>>(std::move(prepared.pixels));
+    picture = std::make_shared<const Prepared>(
+        Prepared{.size = {.height_px = image.height_px, .width_px = image.width_px},
+                 .pixels = std::move(prepared.pixels)});
     const std::lock_guard lock(mutex_);
     if (cached_[i] == nullptr && cache_room_ >= picture_bytes()) {
       cache_room_ -= picture_bytes();
       cached_[i] = picture;
     }
   }
-  std::copy(picture->begin(), picture->end(), pixels.begin());
-  return Ok();
+  std::copy(picture->pixels.begin(), picture->pixels.end(), pixels.begin());
+  return picture->size;
 }
 
 }  // namespace deixis

@@ -11,6 +11,7 @@
 #include "base/preprocessing.h"
 #include "base/result.h"
 #include "vision/dataset.h"
+#include "vision/geometry.h"
 
 namespace deixis {
 
@@ -23,11 +24,12 @@ class PictureSet {
   const Dataset& dataset() const { return dataset_; }
   const Preprocessing& preprocessing() const { return preprocessing_; }
   int64_t size() const { return static_cast<int64_t>(dataset_.samples.size()); }
-  int label(int64_t i) const { return dataset_.samples[i].label; }
+  const Sample& sample(int64_t i) const { return dataset_.samples[i]; }
 
-  // Picture i, u8 [H, W, 3] in RGB, into `pixels` (height_px * width_px * 3 bytes). Any number of
-  // threads may read; an unreadable picture gives kInvalidData with its path.
-  Status Read(int64_t i, std::span<uint8_t> pixels);
+  // Picture i, u8 [H, W, 3] in RGB, into `pixels` (height_px * width_px * 3 bytes); the size that
+  // it has on disk. Any number of threads may read; an unreadable picture gives kInvalidData with
+  // its path.
+  Result<PictureSize> Read(int64_t i, std::span<uint8_t> pixels);
 
   // Bytes of one prepared picture.
   int64_t picture_bytes() const { return preprocessing_.height_px * preprocessing_.width_px * 3; }
@@ -37,7 +39,11 @@ class PictureSet {
   Preprocessing preprocessing_;
   int64_t cache_room_;
   std::mutex mutex_;
-  std::vector<std::shared_ptr<const std::vector<uint8_t>>> cached_;
+  struct Prepared {
+    PictureSize size;
+    std::vector<uint8_t> pixels;
+  };
+  std::vector<std::shared_ptr<const Prepared>> cached_;
 };
 
 }  // namespace deixis

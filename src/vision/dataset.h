@@ -3,17 +3,21 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "vision/image.h"
+#include "vision/geometry.h"
 
 namespace deixis {
 
 struct Sample {
   std::string path;
   int label = 0;
+  // Where the marked thing is, in the picture's own pixels; nothing where it is not in the picture,
+  // and in datasets without marks.
+  std::optional<Point> point_px = std::nullopt;
 };
 
 struct Dataset {
@@ -36,6 +40,13 @@ struct Dataset {
 // kNotFound without the folder or a file that labels.csv names, kInvalidData when there is no
 // picture (with what was looked for and what there is instead) or labels.csv makes no sense.
 Result<Dataset> OpenDataset(const std::string& folder);
+
+// Marked pictures: points.csv (columns "file", "x_px", "y_px"; perhaps "category" and "presence", 0
+// where the thing is not in the picture), or files named x_y_anything.jpg in one folder per
+// category, whole pixels from the top left. Labels are the categories in order of their names. The
+// same errors as OpenDataset; a mark that is no pair of finite numbers is kInvalidData with its
+// place.
+Result<Dataset> OpenPointDataset(const std::string& folder);
 
 // Names of categories, for models whose files hold none: a text file with one name per line, or a
 // .csv with a column "name" or "class" and perhaps "label" (0..N-1, each once; else the order

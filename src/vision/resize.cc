@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "vision/geometry.h"
 #include "vision/image.h"
 
 namespace deixis {
@@ -115,13 +116,6 @@ Image ResizePart(const Image& image, int64_t full_height_px, int64_t full_width_
           .pixels = ResampleRows(narrowed, first_row, columns.length * 3, row_windows)};
 }
 
-// As Python's round((outer - inner) / 2): halves go to the even neighbour.
-int64_t CenterOffset(int64_t outer, int64_t inner) {
-  const int64_t difference = outer - inner;
-  const int64_t lower = difference / 2;
-  return difference % 2 != 0 && lower % 2 != 0 ? lower + 1 : lower;
-}
-
 }  // namespace
 
 Image Resize(const Image& image, int64_t height_px, int64_t width_px) {
@@ -131,20 +125,15 @@ Image Resize(const Image& image, int64_t height_px, int64_t width_px) {
 }
 
 Image PrepareForModel(const Image& image, const Preprocessing& preprocessing) {
-  const int64_t height_px = preprocessing.height_px;
-  const int64_t width_px = preprocessing.width_px;
-  if (preprocessing.resize == ResizePolicy::kStretch) return Resize(image, height_px, width_px);
-  if (image.height_px < 1 || image.width_px < 1 || height_px < 1 || width_px < 1) std::abort();
-  // A crop larger than the shorter side would leave the picture.
-  const int64_t shorter = std::max({preprocessing.shorter_side_px, height_px, width_px});
-  const bool is_tall = image.height_px > image.width_px;
-  const int64_t longer = is_tall ? shorter * image.height_px / image.width_px
-                                 : shorter * image.width_px / image.height_px;
-  const int64_t full_height = is_tall ? longer : shorter;
-  const int64_t full_width = is_tall ? shorter : longer;
-  return ResizePart(image, full_height, full_width,
-                    {.begin = CenterOffset(full_height, height_px), .length = height_px},
-                    {.begin = CenterOffset(full_width, width_px), .length = width_px});
+  if (image.height_px < 1 || image.width_px < 1 || preprocessing.height_px < 1 ||
+      preprocessing.width_px < 1) {
+    std::abort();
+  }
+  const ResizedFrame frame =
+      FrameFor({.height_px = image.height_px, .width_px = image.width_px}, preprocessing);
+  return ResizePart(image, frame.height_px, frame.width_px,
+                    {.begin = frame.top_px, .length = preprocessing.height_px},
+                    {.begin = frame.left_px, .length = preprocessing.width_px});
 }
 
 }  // namespace deixis
