@@ -23,7 +23,7 @@ class Rng {
 
   // Uniform in [0, bound). bound > 0. The bias is below bound / 2^64.
   uint64_t Below(uint64_t bound) {
-    return static_cast<uint64_t>((static_cast<unsigned __int128>(NextBits()) * bound) >> 64);
+    return static_cast<uint64_t>((static_cast<Wide>(NextBits()) * bound) >> 64);
   }
 
   // Uniform in [0, 1).
@@ -43,6 +43,7 @@ class Rng {
   }
 
  private:
+  __extension__ typedef unsigned __int128 Wide;  // not ISO C++, as the compiler would say
   uint64_t state_;
 };
 
