@@ -50,7 +50,9 @@ struct Model {
   Graph graph;
   Task task = Task::kClassify;
   Preprocessing preprocessing;
-  std::vector<std::string> class_names;  // empty when the source names none; else num_outputs
+  // Empty when the source names none; else num_outputs of them (kClassify) or half as many
+  // (kLocate).
+  std::vector<std::string> class_names;
   // By name of the graph's node. A palettized layer has its batch norm folded into scale and bias,
   // and no entry in batch_norms: the graph's node for it is then the identity.
   std::map<std::string, LayerParameters> layers;

@@ -4,10 +4,13 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
+#include <optional>
+#include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
+#include "format/model_tensors.h"
 #include "network/model.h"
 
 namespace deixis {
@@ -88,21 +91,17 @@ Preprocessing UsualPreprocessing(const Architecture& architecture) {
   return usual;
 }
 
-// Tensors by name, each proved when it is taken.
+// Tensors and palettized layers by name, each proved when it is taken.
 class Source {
  public:
-  explicit Source(const std::vector<NamedTensor>& tensors) {
-    for (const NamedTensor& named : tensors) by_name_.emplace(named.name, named.tensor);
+  Source(const std::vector<NamedTensor>& tensors, const std::vector<PalettizedLayer>& palettized) {
+    for (const NamedTensor& named : tensors) tensors_.emplace(named.name, named.tensor);
+    for (const PalettizedLayer& layer : palettized) palettized_.emplace(layer.name, layer.tensor);
   }
 
-  const Tensor* Find(const std::string& name) const {
-    const auto found = by_name_.find(name);
-    return found == by_name_.end() ? nullptr : &found->second;
-  }
-
-  Result<Tensor> Take(const std::string& name, const Shape& shape) const {
-    const Tensor* tensor = Find(name);
-    if (tensor == nullptr) {
+  Result<Tensor> Take(const std::string& name, const Shape& shape) {
+    std::optional<Tensor> tensor = Remove(name);
+    if (!tensor) {
       return InvalidData(TensorNamed(name) + " is missing; expected shape " + ToString(shape));
     }
     if (tensor->shape() != shape) {
@@ -110,14 +109,45 @@ class Source {
                          ToString(tensor->shape()));
     }
     DEIXIS_RETURN_IF_ERROR(CheckValues(name, *tensor));
-    return *tensor;
+    return *std::move(tensor);
+  }
+
+  // As it is, whatever it is.
+  std::optional<Tensor> Remove(const std::string& name) {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end()) return std::nullopt;
+    Tensor tensor = std::move(found->second);
+    tensors_.erase(found);
+    return tensor;
+  }
+
+  std::optional<PalettizedTensor> TakePalettized(const std::string& layer_name) {
+    const auto found = palettized_.find(layer_name);
+    if (found == palettized_.end()) return std::nullopt;
+    PalettizedTensor tensor = std::move(found->second);
+    palettized_.erase(found);
+    return tensor;
+  }
+
+  // An error when anything is left that no node has taken.
+  Status CheckAllTaken(const Architecture& architecture) const {
+    if (!tensors_.empty()) {
+      return InvalidData(TensorNamed(tensors_.begin()->first) + " has no place in a " +
+                         architecture.name);
+    }
+    if (!palettized_.empty()) {
+      return InvalidData("palettized layer \"" + palettized_.begin()->first +
+                         "\" has no place in a " + architecture.name);
+    }
+    return Ok();
   }
 
  private:
-  std::unordered_map<std::string_view, Tensor> by_name_;
+  std::map<std::string, Tensor> tensors_;
+  std::map<std::string, PalettizedTensor> palettized_;
 };
 
-Result<BatchNormParameters> TakeBatchNorm(const Source& source, const Node& node) {
+Result<BatchNormParameters> TakeBatchNorm(Source& source, const Node& node) {
   const Shape shape = {node.out_channels};
   BatchNormParameters parameters;
   DEIXIS_ASSIGN(parameters.weight, source.Take(node.name + ".weight", shape));
@@ -125,42 +155,119 @@ Result<BatchNormParameters> TakeBatchNorm(const Source& source, const Node& node
   DEIXIS_ASSIGN(parameters.running_mean, source.Take(node.name + ".running_mean", shape));
   DEIXIS_ASSIGN(parameters.running_var, source.Take(node.name + ".running_var", shape));
   DEIXIS_RETURN_IF_ERROR(CheckVariance(node.name + ".running_var", parameters.running_var));
-  if (const Tensor* count = source.Find(node.name + ".num_batches_tracked")) {
-    parameters.num_batches_tracked = *count;
-  }
+  parameters.num_batches_tracked = source.Remove(node.name + ".num_batches_tracked");
   return parameters;
 }
 
-Result<LayerParameters> TakeDenseLayer(const Source& source, const Node& node) {
+Result<LayerParameters> TakeLayer(Source& source, const Node& node) {
   LayerParameters layer;
   Shape shape = {node.out_channels, node.in_channels};
   if (node.kind == OpKind::kConv2d) shape.insert(shape.end(), 2, node.filter_size);
-  DEIXIS_ASSIGN(layer.weight, source.Take(node.name + ".weight", shape));
-  if (node.kind == OpKind::kLinear || source.Find(node.name + ".bias") != nullptr) {
+  std::optional<PalettizedTensor> palettized = source.TakePalettized(node.name);
+  const bool is_palettized = palettized.has_value();
+  if (is_palettized) {
+    if (palettized->shape != shape) {
+      return InvalidData("palettized layer \"" + node.name + "\": expected shape " +
+                         ToString(shape) + ", found " + ToString(palettized->shape));
+    }
+    layer.weight = *std::move(palettized);
+  } else {
+    DEIXIS_ASSIGN(layer.weight, source.Take(node.name + ".weight", shape));
+  }
+  if (is_palettized || node.kind == OpKind::kLinear) {
     DEIXIS_ASSIGN(layer.bias, source.Take(node.name + ".bias", {node.out_channels}));
   }
   return layer;
 }
 
-}  // namespace
+// Fills in layers and batch norms for the model's graph.
+Status TakeParameters(Source source, Model& model) {
+  std::set<std::string> folded;  // batch norms of palettized layers
+  for (const Node& node : model.graph.nodes) {
+    if (node.kind == OpKind::kConv2d || node.kind == OpKind::kLinear) {
+      DEIXIS_ASSIGN(LayerParameters layer, TakeLayer(source, node));
+      if (std::holds_alternative<PalettizedTensor>(layer.weight)) {
+        if (const Node* next = BatchNormAfter(model.graph, node)) folded.insert(next->name);
+      }
+      model.layers.emplace(node.name, std::move(layer));
+    } else if (node.kind == OpKind::kBatchNorm && !folded.contains(node.name)) {
+      DEIXIS_ASSIGN(BatchNormParameters parameters, TakeBatchNorm(source, node));
+      model.batch_norms.emplace(node.name, std::move(parameters));
+    }
+  }
+  return source.CheckAllTaken(model.architecture);
+}
 
-Result<Model> ModelFromTensors(const TensorFile& file) {
+Status CheckClassNames(const Model& model) {
+  const int64_t outputs_per_class = model.task == Task::kLocate ? 2 : 1;
+  const int64_t num_outputs = model.architecture.num_outputs;
+  if (num_outputs % outputs_per_class != 0) {
+    return InvalidData("task locate: expected x and y per category, found " +
+                       std::to_string(num_outputs) + " outputs");
+  }
+  const auto num_names = static_cast<int64_t>(model.class_names.size());
+  if (num_names == 0 || num_names == num_outputs / outputs_per_class) return Ok();
+  return InvalidData("expected " + std::to_string(num_outputs / outputs_per_class) +
+                     " class names for " + std::to_string(num_outputs) + " outputs, found " +
+                     std::to_string(num_names));
+}
+
+Result<Architecture> NamedArchitecture(const std::string& name) {
+  const Architecture* known = FindArchitecture(name);
+  if (known != nullptr) return *known;
+  return InvalidData("metadata deixis.architecture: \"" + name + "\" is not a known network",
+                     "update deixis, if a newer one wrote this file");
+}
+
+// The head's rows, dense or palettized; 0 when there is no such layer.
+int64_t HeadRows(const std::string& head_name, const std::vector<NamedTensor>& tensors,
+                 const std::vector<PalettizedLayer>& palettized) {
+  for (const PalettizedLayer& layer : palettized) {
+    if (layer.name == head_name) return layer.tensor.num_rows();
+  }
+  for (const NamedTensor& named : tensors) {
+    if (named.name == head_name + ".weight" && !named.tensor.shape().empty()) {
+      return named.tensor.extent(0);
+    }
+  }
+  return 0;
+}
+
+Result<Model> FromDeixisFile(TensorFile file) {
+  DEIXIS_ASSIGN(ModelMetadata metadata, ReadModelMetadata(file));
+  DEIXIS_ASSIGN(const std::vector<PalettizedLayer> palettized, TakePalettizedLayers(file));
+  Model model;
+  DEIXIS_ASSIGN(model.architecture, NamedArchitecture(metadata.architecture));
+  const std::string& head_name = model.architecture.head_name;
+  model.architecture.num_outputs = HeadRows(head_name, file.tensors, palettized);
+  if (model.architecture.num_outputs == 0) {
+    return InvalidData(TensorNamed(head_name + ".weight") + " is missing or has no rows");
+  }
+  model.graph = BuildGraph(model.architecture);
+  model.task = metadata.task == "locate" ? Task::kLocate : Task::kClassify;
+  model.preprocessing = metadata.preprocessing;
+  model.class_names = std::move(metadata.class_names);
+  model.provenance = std::move(metadata.provenance);
+  DEIXIS_RETURN_IF_ERROR(CheckClassNames(model));
+  DEIXIS_RETURN_IF_ERROR(TakeParameters(Source(file.tensors, palettized), model));
+  return model;
+}
+
+Result<Model> FromStateDict(const TensorFile& file) {
   const std::vector<NamedTensor> tensors = StateDictOf(file);
   Model model;
   DEIXIS_ASSIGN(model.architecture, RecognizeArchitecture(tensors));
   model.graph = BuildGraph(model.architecture);
   model.preprocessing = UsualPreprocessing(model.architecture);
-  const Source source(tensors);
-  for (const Node& node : model.graph.nodes) {
-    if (node.kind == OpKind::kConv2d || node.kind == OpKind::kLinear) {
-      DEIXIS_ASSIGN(LayerParameters layer, TakeDenseLayer(source, node));
-      model.layers.emplace(node.name, std::move(layer));
-    } else if (node.kind == OpKind::kBatchNorm) {
-      DEIXIS_ASSIGN(BatchNormParameters parameters, TakeBatchNorm(source, node));
-      model.batch_norms.emplace(node.name, std::move(parameters));
-    }
-  }
+  model.provenance = file.metadata;
+  DEIXIS_RETURN_IF_ERROR(TakeParameters(Source(tensors, {}), model));
   return model;
+}
+
+}  // namespace
+
+Result<Model> ModelFromTensors(const TensorFile& file) {
+  return HasModelMetadata(file) ? FromDeixisFile(file) : FromStateDict(file);
 }
 
 Result<Model> LoadModel(const std::string& path) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "format/model_tensors.h"
 #include "network/model.h"
 
 namespace deixis {
@@ -98,7 +99,7 @@ std::vector<NamedTensor> LargestDict(const std::vector<NamedTensor>& tensors) {
 }  // namespace
 
 std::vector<NamedTensor> StateDictOf(const TensorFile& file) {
-  if (file.FindMetadata("deixis.format") != nullptr) return file.tensors;
+  if (HasModelMetadata(file)) return file.tensors;
   const auto candidates = CountKnownNames(file.tensors);
   const auto best = std::ranges::max_element(candidates, [](const auto& a, const auto& b) {
     if (a.second.num_known != b.second.num_known) return a.second.num_known < b.second.num_known;

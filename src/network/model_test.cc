@@ -1,0 +1,282 @@
+#include "network/model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "network/testing/synthetic.h"
+
+namespace deixis {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::SyntheticFile;
+
+const Architecture& Small() { return *FindArchitecture("resnet20-cifar"); }
+
+Model MakeModel(uint64_t seed = 1) {
+  Result<Model> model = ModelFromTensors(SyntheticFile(Small(), 10, seed));
+  if (!model.ok()) std::abort();
+  return *std::move(model);
+}
+
+Tensor& TensorNamed(TensorFile& file, const std::string& name) {
+  for (NamedTensor& named : file.tensors) {
+    if (named.name == name) return named.tensor;
+  }
+  std::abort();
+}
+
+// A layer of K = 4 centroids per 4 rows whose indices count up; scale and bias are no round
+// numbers.
+LayerParameters PalettizedLayerOf(const Shape& shape) {
+  const int64_t rows = shape[0];
+  const int64_t row_length = *NumElements(shape) / rows;
+  std::vector<uint8_t> indices(static_cast<size_t>(rows * row_length));
+  for (size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<uint8_t>(i % 4);
+  std::vector<int8_t> codebook;
+  for (int64_t group = 0; group < (rows + 3) / 4; ++group) {
+    for (const int centroid : {-100, -7, 0, 93}) codebook.push_back(static_cast<int8_t>(centroid));
+  }
+  std::vector<float> scale, bias;
+  for (int64_t o = 0; o < rows; ++o) {
+    scale.push_back(0.001f * static_cast<float>(o + 1));
+    bias.push_back(0.3f - 0.01f * static_cast<float>(o));
+  }
+  PalettizedTensor tensor;
+  tensor.shape = shape;
+  tensor.num_centroids = 4;
+  tensor.group_rows = 4;
+  std::vector<uint8_t> packed = PackIndices(indices, row_length, 2);
+  const auto num_packed = static_cast<int64_t>(packed.size());
+  tensor.indices = Tensor::FromVector<uint8_t>({num_packed}, std::move(packed));
+  const auto num_groups = static_cast<int64_t>(codebook.size()) / 4;
+  tensor.codebook = Tensor::FromVector<int8_t>({num_groups, 4}, std::move(codebook));
+  tensor.scale = Tensor::FromVector<float>({rows}, std::move(scale));
+  return {.weight = std::move(tensor), .bias = Tensor::FromVector<float>({rows}, std::move(bias))};
+}
+
+void Palettize(Model& model, const std::string& name) {
+  const Node* node = FindNode(model.graph, name);
+  LayerParameters& layer = model.layers.at(name);
+  layer = PalettizedLayerOf(std::get<Tensor>(layer.weight).shape());
+  if (const Node* next = BatchNormAfter(model.graph, *node)) model.batch_norms.erase(next->name);
+}
+
+TEST(ModelFromTensors, TakesEveryTensorOfAStateDictAsItIs) {
+  const TensorFile file = SyntheticFile(Small(), 10, 1);
+  const Result<Model> model = ModelFromTensors(file);
+  ASSERT_TRUE(model.ok()) << model.error().message;
+  EXPECT_EQ(model->architecture.name, "resnet20-cifar");
+  EXPECT_EQ(model->architecture.num_outputs, 10);
+  EXPECT_EQ(model->task, Task::kClassify);
+  EXPECT_THAT(model->class_names, IsEmpty());
+  EXPECT_EQ(model->layers.size(), 20u);
+  EXPECT_EQ(model->batch_norms.size(), 19u);
+  const TensorFile written = ModelToStateDict(*model);
+  ASSERT_EQ(written.tensors.size(), file.tensors.size());
+  for (size_t i = 0; i < file.tensors.size(); ++i) {
+    EXPECT_EQ(written.tensors[i].name, file.tensors[i].name);
+    EXPECT_TRUE(BitIdentical(written.tensors[i].tensor, file.tensors[i].tensor))
+        << file.tensors[i].name;
+  }
+}
+
+TEST(ModelFromTensors, UsualPreprocessingDependsOnTheFamily) {
+  const Preprocessing cifar = MakeModel().preprocessing;
+  EXPECT_EQ(cifar.height_px, 32);
+  EXPECT_EQ(cifar.width_px, 32);
+  EXPECT_EQ(cifar.resize, ResizePolicy::kStretch);
+  const Result<Model> imagenet =
+      ModelFromTensors(SyntheticFile(*FindArchitecture("resnet18"), 5, 1));
+  ASSERT_TRUE(imagenet.ok());
+  EXPECT_EQ(imagenet->preprocessing, Preprocessing());
+  EXPECT_EQ(imagenet->preprocessing.shorter_side_px, 256);
+  EXPECT_EQ(imagenet->preprocessing.height_px, 224);
+}
+
+TEST(ModelFromTensors, HalfPrecisionStaysHalfPrecision) {
+  TensorFile file = SyntheticFile(Small(), 10, 1);
+  for (NamedTensor& named : file.tensors) {
+    if (!IsFloat(named.tensor.dtype())) continue;
+    std::vector<std::byte> bytes;
+    for (const float value : named.tensor.ToFloats()) {
+      const uint16_t half = FloatToHalf(value);
+      bytes.push_back(static_cast<std::byte>(half & 0xFF));
+      bytes.push_back(static_cast<std::byte>(half >> 8));
+    }
+    named.tensor = Tensor::FromBytes(DType::kF16, named.tensor.shape(), std::move(bytes));
+  }
+  const Result<Model> model = ModelFromTensors(file);
+  ASSERT_TRUE(model.ok()) << model.error().message;
+  EXPECT_EQ(model->batch_norms.at("bn1").running_var.dtype(), DType::kF16);
+  const TensorFile written = ModelToTensors(*model);
+  ASSERT_EQ(written.tensors.size(), file.tensors.size());
+  for (size_t i = 0; i < file.tensors.size(); ++i) {
+    EXPECT_TRUE(BitIdentical(written.tensors[i].tensor, file.tensors[i].tensor));
+  }
+}
+
+TEST(ModelFromTensors, RefusesValuesThatNoNetworkHas) {
+  const auto message_with = [](const std::string& name, auto change) {
+    TensorFile file = SyntheticFile(Small(), 10, 1);
+    Tensor& tensor = TensorNamed(file, name);
+    std::vector<float> values = tensor.ToFloats();
+    change(values);
+    tensor = Tensor::FromVector<float>(tensor.shape(), std::move(values));
+    const Result<Model> model = ModelFromTensors(file);
+    return model.ok() ? "accepted" : model.error().message;
+  };
+  EXPECT_THAT(message_with("layer2.0.conv1.weight", [](auto& v) { v[7] = std::nanf(""); }),
+              HasSubstr("\"layer2.0.conv1.weight\": expected finite values"));
+  EXPECT_THAT(
+      message_with("linear.bias", [](auto& v) { v[9] = -std::numeric_limits<float>::infinity(); }),
+      HasSubstr("at element 9"));
+  EXPECT_THAT(message_with("bn1.running_var", [](auto& v) { v[3] = -0.25f; }),
+              HasSubstr("expected variances of at least 0, found -0.25"));
+  EXPECT_EQ(message_with("bn1.running_var", [](auto& v) { v[3] = 0.0f; }), "accepted");
+  EXPECT_EQ(message_with("bn1.running_mean", [](auto& v) { v[3] = 3e38f; }), "accepted");
+}
+
+TEST(ModelFromTensors, RefusesIntegersInPlaceOfWeights) {
+  TensorFile file = SyntheticFile(Small(), 10, 1);
+  Tensor& tensor = TensorNamed(file, "conv1.weight");
+  tensor = Tensor::FromVector<int8_t>(tensor.shape(), std::vector<int8_t>(16 * 27, 1));
+  const Result<Model> model = ModelFromTensors(file);
+  ASSERT_FALSE(model.ok());
+  EXPECT_EQ(model.error().code, ErrorCode::kInvalidData);
+  EXPECT_THAT(model.error().message, HasSubstr("found int8"));
+}
+
+TEST(ModelFromTensors, RefusesDoublesBeyondFloat) {
+  TensorFile file = SyntheticFile(Small(), 10, 1);
+  TensorNamed(file, "linear.bias") =
+      Tensor::FromVector<double>({10}, {0, 1, 2, 1e300, 4, 5, 6, 7, 8, 9});
+  const Result<Model> model = ModelFromTensors(file);
+  ASSERT_FALSE(model.ok());
+  EXPECT_THAT(model.error().message, HasSubstr("element 3"));
+}
+
+TEST(ModelFile, DenseModelComesBackWhole) {
+  Model model = MakeModel();
+  model.class_names = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "Straße, \"x\""};
+  model.preprocessing.channel_order = ChannelOrder::kBgr;
+  model.preprocessing.mean = {0.1f, 0.2f, 0.3f};
+  model.provenance = {{"deixis.source.sha256", std::string(64, 'a')}, {"note", "mine"}};
+  const std::string path = ::testing::TempDir() + "/dense.safetensors";
+  ASSERT_TRUE(SaveModel(path, model).ok());
+  const Result<Model> loaded = LoadModel(path);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ(loaded->architecture.name, model.architecture.name);
+  EXPECT_EQ(loaded->class_names, model.class_names);
+  EXPECT_EQ(loaded->preprocessing, model.preprocessing);
+  EXPECT_EQ(loaded->provenance, model.provenance);
+  const TensorFile before = ModelToTensors(model);
+  const TensorFile after = ModelToTensors(*loaded);
+  ASSERT_EQ(before.tensors.size(), after.tensors.size());
+  for (size_t i = 0; i < before.tensors.size(); ++i) {
+    EXPECT_EQ(before.tensors[i].name, after.tensors[i].name);
+    EXPECT_TRUE(BitIdentical(before.tensors[i].tensor, after.tensors[i].tensor));
+  }
+  std::filesystem::remove(path);
+}
+
+TEST(ModelFile, PalettizedLayersComeBackAndTheOthersAreUntouched) {
+  Model model = MakeModel();
+  Palettize(model, "layer1.0.conv1");
+  Palettize(model, "linear");
+  const std::string path = ::testing::TempDir() + "/palettized.safetensors";
+  ASSERT_TRUE(SaveModel(path, model).ok());
+  const Result<Model> loaded = LoadModel(path);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_FALSE(loaded->batch_norms.contains("layer1.0.bn1"));
+  EXPECT_TRUE(loaded->batch_norms.contains("layer1.0.bn2"));
+  for (const auto& [name, layer] : model.layers) {
+    const LayerParameters& other = loaded->layers.at(name);
+    ASSERT_EQ(layer.weight.index(), other.weight.index()) << name;
+    EXPECT_EQ(DenseWeights(layer), DenseWeights(other)) << name;
+    EXPECT_EQ(layer.bias.has_value(), other.bias.has_value());
+    if (const auto* tensor = std::get_if<Tensor>(&layer.weight)) {
+      EXPECT_TRUE(BitIdentical(*tensor, std::get<Tensor>(other.weight)));
+    }
+    if (layer.bias) {
+      EXPECT_TRUE(BitIdentical(*layer.bias, *other.bias));
+    }
+  }
+  std::filesystem::remove(path);
+}
+
+TEST(ModelFile, RefusesTensorsWithoutAPlace) {
+  Model model = MakeModel();
+  Palettize(model, "layer1.0.conv1");
+  const auto message_after = [&](auto change) {
+    TensorFile file = ModelToTensors(model);
+    change(file);
+    const Result<Model> loaded = ModelFromTensors(file);
+    return loaded.ok() ? "accepted" : loaded.error().message;
+  };
+  const Tensor ones = Tensor::FromVector<float>({16}, std::vector<float>(16, 1.0f));
+  EXPECT_EQ(message_after([](TensorFile&) {}), "accepted");
+  EXPECT_THAT(message_after([&](TensorFile& file) {
+                file.tensors.push_back({"layer1.0.bn1.weight", ones});
+              }),
+              HasSubstr("\"layer1.0.bn1.weight\" has no place in a resnet20-cifar"));
+  EXPECT_THAT(message_after([](TensorFile& file) {
+                std::erase_if(file.tensors, [](const NamedTensor& named) {
+                  return named.name == "layer1.0.conv1.bias";
+                });
+              }),
+              HasSubstr("\"layer1.0.conv1.bias\" is missing"));
+  EXPECT_THAT(message_after([](TensorFile& file) {
+                for (auto& [key, value] : file.metadata) {
+                  if (key == "deixis.architecture") value = "resnet32-cifar";
+                }
+              }),
+              HasSubstr("missing"));
+  EXPECT_THAT(message_after([](TensorFile& file) {
+                for (auto& [key, value] : file.metadata) {
+                  if (key == "deixis.architecture") value = "vgg16";
+                }
+              }),
+              HasSubstr("\"vgg16\" is not a known network"));
+  EXPECT_THAT(message_after([](TensorFile& file) {
+                for (auto& [key, value] : file.metadata) {
+                  if (key == "deixis.class_names") value = "[\"only\",\"two\"]";
+                }
+              }),
+              HasSubstr("expected 10 class names"));
+}
+
+TEST(ModelToStateDict, FoldedBatchNormBecomesOneThatOnlyAddsTheBias) {
+  Model model = MakeModel();
+  Palettize(model, "layer1.0.conv1");
+  const TensorFile file = ModelToStateDict(model);
+  const Result<Model> plain = ModelFromTensors(file);
+  ASSERT_TRUE(plain.ok()) << plain.error().message;
+  const LayerParameters& layer = plain->layers.at("layer1.0.conv1");
+  EXPECT_EQ(DenseWeights(layer), DenseWeights(model.layers.at("layer1.0.conv1")));
+  const BatchNormParameters& batch_norm = plain->batch_norms.at("layer1.0.bn1");
+  for (size_t c = 0; c < 16; ++c) {
+    const float variance = batch_norm.running_var.ToFloats()[c];
+    EXPECT_EQ(variance + kBatchNormEpsilon, 1.0f);
+    EXPECT_EQ(batch_norm.weight.ToFloats()[c], 1.0f);
+    EXPECT_EQ(batch_norm.running_mean.ToFloats()[c], 0.0f);
+  }
+  EXPECT_TRUE(BitIdentical(batch_norm.bias, *model.layers.at("layer1.0.conv1").bias));
+  // Strict loaders want every name, num_batches_tracked too.
+  EXPECT_EQ(file.tensors.size(), ParametersOf(model.graph).size());
+}
+
+TEST(LoadModel, NamesTheFile) {
+  const Result<Model> missing = LoadModel("/nonexistent/model.pth");
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(missing.error().message, HasSubstr("/nonexistent/model.pth"));
+}
+
+}  // namespace
+}  // namespace deixis
