@@ -78,7 +78,8 @@ std::vector<NamedTensor> TakePrefix(const std::vector<NamedTensor>& tensors,
   return taken;
 }
 
-// The dict with the most tensors, "module." removed when all of it has it.
+// The dict with most of the tensors, "module." removed when all of it has it; all tensors as they
+// are named when they are scattered over many dicts.
 std::vector<NamedTensor> LargestDict(const std::vector<NamedTensor>& tensors) {
   std::map<std::string_view, size_t> sizes;
   std::string_view largest;
@@ -87,6 +88,7 @@ std::vector<NamedTensor> LargestDict(const std::vector<NamedTensor>& tensors) {
     const std::string_view container = ContainerOf(named.name);
     if (sizes[container] > sizes[largest]) largest = container;
   }
+  if (2 * sizes[largest] < tensors.size()) return tensors;
   std::vector<NamedTensor> taken = TakePrefix(tensors, largest);
   constexpr std::string_view kDataParallel = "module.";
   if (std::ranges::all_of(
