@@ -1,5 +1,5 @@
-// Runs a model: everything is proved, laid out and packed in Create, so that Run cannot fail and does
-// not allocate.
+// Runs a model: everything is proved, laid out and packed in Create, so that Run cannot fail and
+// does not allocate.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,9 @@ struct ExecutorOptions {
 };
 
 struct StepTiming {
-  std::string name;   // of the layer, with what is fused into it: "layer1.0.conv1+relu"
+  std::string name;  // of the layer, with what is fused into it: "layer1.0.conv1+relu"
   double median_ms = 0;
-  int64_t macs = 0;   // multiply-accumulates of one run
+  int64_t macs = 0;  // multiply-accumulates of one run
 };
 
 // Not thread-safe: one Executor per thread that calls it. Holds its own copy of what it needs; the
