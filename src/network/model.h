@@ -65,7 +65,7 @@ struct Model {
 // The state dict inside a file, for RecognizeArchitecture: the dict and the prefix ("state_dict/",
 // "model_state_dict/", "module.", "model.", ...) under which the most names of a known network lie,
 // with that prefix removed; everything else in the file (optimiser state, a second copy) is left
-// out. When no name is known: the tensors of the largest dict, "module." removed. A Deixis file is
+// out. When no name is known: the tensors of the dict that holds most of them. A Deixis file is
 // its own state dict.
 std::vector<NamedTensor> StateDictOf(const TensorFile& file);
 

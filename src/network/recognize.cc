@@ -27,6 +27,10 @@ std::string Quoted(std::string_view name) {
   return quoted += '"';
 }
 
+std::string QuotedWithShape(std::string_view name, const Shape& shape) {
+  return Quoted(name) + ' ' + ToString(shape);
+}
+
 // The head's rows are free (a network taught other categories is the same network): taken from its
 // weight, provided that it has two extents and at least one row.
 int64_t HeadRows(const Architecture& architecture, const TensorsByName& tensors) {
@@ -48,15 +52,16 @@ Difference Compare(Architecture architecture, const Architecture* known,
     if (found == by_name.end()) {
       if (parameter.is_optional) continue;
       const bool is_head = parameter.name.starts_with(architecture.head_name + ".");
+      const bool is_unknown_shape = is_head && architecture.num_outputs == 0;
       difference.found.push_back(
-          "missing " + Quoted(parameter.name) +
-          (is_head && architecture.num_outputs == 0 ? "" : " " + ToString(parameter.shape)));
+          "missing " + (is_unknown_shape ? Quoted(parameter.name)
+                                         : QuotedWithShape(parameter.name, parameter.shape)));
       continue;
     }
     const Shape& shape = found->second->shape();
     const bool is_empty_head = found->second->num_elements() == 0;
     if (shape == parameter.shape && !is_empty_head) {
-      ++difference.num_matching;
+      difference.num_matching += parameter.is_optional ? 0 : 1;
     } else if (!parameter.is_optional || found->second->num_elements() != 1) {
       // Some writers keep num_batches_tracked as [1].
       difference.found.push_back(Quoted(parameter.name) + ": expected " +
@@ -65,8 +70,7 @@ Difference Compare(Architecture architecture, const Architecture* known,
   }
   for (const NamedTensor& named : tensors) {
     if (expected_names.contains(named.name)) continue;
-    difference.found.push_back("unexpected " + Quoted(named.name) + " " +
-                               ToString(named.tensor.shape()));
+    difference.found.push_back("unexpected " + QuotedWithShape(named.name, named.tensor.shape()));
   }
   return difference;
 }
@@ -82,8 +86,8 @@ Error DescribeMisfit(const Difference& nearest, const std::vector<NamedTensor>& 
     message = "expected the tensors of a ResNet, found " + std::to_string(tensors.size()) +
               " tensors of which none has a name and shape of one";
     for (size_t i = 0; i < std::min(tensors.size(), kShown); ++i) {
-      message += (i == 0 ? ": " : ", ") + Quoted(tensors[i].name) + " " +
-                 ToString(tensors[i].tensor.shape());
+      message += i == 0 ? ": " : ", ";
+      message += QuotedWithShape(tensors[i].name, tensors[i].tensor.shape());
     }
     if (tensors.size() > kShown) message += ", ...";
     return InvalidData(std::move(message), kRemedy);

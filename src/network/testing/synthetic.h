@@ -48,7 +48,8 @@ inline std::vector<NamedTensor> SyntheticStateDict(Architecture architecture, in
     float offset = 0.0f;
     float span = 0.5f;  // biases and running means
     if (parameter.shape.size() >= 2) {
-      const int64_t fan_in = count / parameter.shape[0];
+      const int64_t fan_in =
+          *NumElements(Shape(parameter.shape.begin() + 1, parameter.shape.end()));
       span = static_cast<float>(std::sqrt(24.0 / static_cast<double>(fan_in)));
     } else if (name.ends_with(".weight") || name.ends_with(".running_var")) {
       offset = 1.0f;
