@@ -112,8 +112,8 @@ Status LocateZipStorages(const ZipArchive& archive, const std::string& root,
   return Ok();
 }
 
-Result<TensorFile> ReadZipLayout(std::shared_ptr<const MappedFile> file) {
-  DEIXIS_ASSIGN(const ZipArchive archive, ZipArchive::Open(file->bytes()));
+Result<TensorFile> ReadZipLayout(Bytes bytes, std::shared_ptr<const void> owner) {
+  DEIXIS_ASSIGN(const ZipArchive archive, ZipArchive::Open(bytes));
   DEIXIS_ASSIGN(const std::string_view root_view, FindRoot(archive));
   const std::string root(root_view);
   DEIXIS_RETURN_IF_ERROR(RefuseTorchScript(archive, root));
@@ -124,7 +124,7 @@ Result<TensorFile> ReadZipLayout(std::shared_ptr<const MappedFile> file) {
   DEIXIS_RETURN_IF_ERROR(LocateZipStorages(archive, root, storages));
   TensorFile result;
   result.format = TensorFileFormat::kPthZip;
-  DEIXIS_RETURN_IF_ERROR(pth::ReadGraph(pickle, storages, std::move(file), {}, result));
+  DEIXIS_RETURN_IF_ERROR(pth::ReadGraph(pickle, storages, std::move(owner), {}, result));
   return result;
 }
 
@@ -211,8 +211,8 @@ Status LocateLegacyStorages(const Pickle& keys, Bytes rest, std::vector<Storage>
   return Ok();
 }
 
-Result<TensorFile> ReadLegacyLayout(std::shared_ptr<const MappedFile> file) {
-  Bytes rest = file->bytes();
+Result<TensorFile> ReadLegacyLayout(Bytes bytes, std::shared_ptr<const void> owner) {
+  Bytes rest = bytes;
   DEIXIS_ASSIGN(const Pickle magic, TakePickle(rest, "magic number"));
   const Object& number = magic[magic.root()];
   if (number.kind != Kind::kBigInt || number.text != kMagic) return NotTorchSave(magic);
@@ -230,15 +230,20 @@ Result<TensorFile> ReadLegacyLayout(std::shared_ptr<const MappedFile> file) {
   DEIXIS_RETURN_IF_ERROR(LocateLegacyStorages(keys, rest, storages));
   TensorFile result;
   result.format = TensorFileFormat::kPthLegacy;
-  DEIXIS_RETURN_IF_ERROR(pth::ReadGraph(pickle, storages, std::move(file), {}, result));
+  DEIXIS_RETURN_IF_ERROR(pth::ReadGraph(pickle, storages, std::move(owner), {}, result));
   return result;
 }
 
 }  // namespace
 
+Result<TensorFile> ReadPth(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
+  if (AsText(bytes).starts_with("PK")) return ReadZipLayout(bytes, std::move(owner));
+  return ReadLegacyLayout(bytes, std::move(owner));
+}
+
 Result<TensorFile> ReadPth(std::shared_ptr<const MappedFile> file) {
-  if (AsText(file->bytes()).starts_with("PK")) return ReadZipLayout(std::move(file));
-  return ReadLegacyLayout(std::move(file));
+  const Bytes bytes = file->bytes();
+  return ReadPth(bytes, std::move(file));
 }
 
 }  // namespace deixis
