@@ -1,0 +1,234 @@
+// The ONNX files that Deixis writes, run in another engine (ONNX Runtime through Node.js) and
+// compared with our own executor, with PyTorch's golden networks and with logits that PyTorch
+// computed on real pictures. Bounds are derived: each of two fp32 runs may err by what rounding
+// explains.
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <sstream>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "network/onnx_export.h"
+#include "network/testing/synthetic.h"
+#include "runtime/executor.h"
+#include "runtime/testing/error_analysis.h"
+#include "runtime/testing/tiny_model.h"
+#include "vision/image.h"
+
+namespace deixis {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ErrorAnalysis;
+
+constexpr char kCheckDir[] = DEIXIS_ONNX_CHECK_DIR;
+
+// [H, W, 3] as a model takes it.
+using Input = std::vector<float>;
+
+class OnnxCheck : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(fs::path(kCheckDir) / "node_modules" / "onnxruntime-node")) {
+      GTEST_SKIP() << "ONNX Runtime is not installed: npm ci in tests/integration/onnx";
+    }
+    if (std::system("node --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no Node.js";
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = fs::path(::testing::TempDir()) / (std::string("deixis_onnx_") + test->name());
+    fs::create_directories(folder_);
+  }
+  void TearDown() override {
+    if (!folder_.empty()) fs::remove_all(folder_);
+  }
+
+  // The outputs of `inputs` as one batch, [batch, num_outputs], by ONNX Runtime.
+  std::vector<float> RunElsewhere(const Model& model, const std::vector<Input>& inputs,
+                                  const OnnxExportOptions& options = {}) {
+    const std::string onnx = folder_ / "model.onnx";
+    const Status exported = ExportOnnx(onnx, model, options);
+    EXPECT_TRUE(exported.ok()) << exported.error().message;
+    const int64_t height = model.preprocessing.height_px;
+    const int64_t width = model.preprocessing.width_px;
+    std::vector<float> planes;  // NCHW
+    for (const Input& input : inputs) {
+      for (int64_t c = 0; c < 3; ++c) {
+        for (int64_t i = 0; i < height * width; ++i) {
+          planes.push_back(input[static_cast<size_t>(i * 3 + c)]);
+        }
+      }
+    }
+    const std::string input_path = folder_ / "input.f32";
+    const std::string output_path = folder_ / "output.f32";
+    EXPECT_TRUE(WriteFileAtomically(input_path, std::as_bytes(std::span(planes))).ok());
+    std::ostringstream command;
+    command << "node '" << kCheckDir << "/run.mjs' '" << onnx << "' '" << input_path << "' "
+            << inputs.size() << ",3," << height << ',' << width << " '" << output_path << "' > '"
+            << (folder_ / "log").string() << "'";
+    EXPECT_EQ(std::system(command.str().c_str()), 0) << command.str();
+    log_ = ReadTextFile(folder_ / "log").value();
+    const std::string bytes = ReadTextFile(output_path).value();
+    std::vector<float> outputs(bytes.size() / sizeof(float));
+    std::memcpy(outputs.data(), bytes.data(), bytes.size());
+    return outputs;
+  }
+
+  // Runs `inputs` in both engines and compares every output.
+  void ExpectSameAsExecutor(const Model& model, const std::vector<Input>& inputs) {
+    const std::vector<float> elsewhere = RunElsewhere(model, inputs);
+    const auto num_outputs = static_cast<size_t>(model.architecture.num_outputs);
+    ASSERT_EQ(elsewhere.size(), inputs.size() * num_outputs);
+    auto executor = Executor::Create(model);
+    ASSERT_TRUE(executor.ok()) << executor.error().message;
+    ErrorAnalysis analysis(model);
+    for (size_t n = 0; n < inputs.size(); ++n) {
+      const std::span<const float> ours = executor->RunNormalized(inputs[n]);
+      const std::vector<double> bounds = analysis.Bounds(inputs[n]);
+      for (size_t o = 0; o < num_outputs; ++o) {
+        const double difference = std::abs(double{elsewhere[n * num_outputs + o]} - ours[o]);
+        EXPECT_LE(difference, 2 * bounds[o]) << "input " << n << ", output " << o;
+        // A bound that says nothing would pass anything.
+        EXPECT_LT(bounds[o], 0.01 * (1 + std::abs(ours[o])));
+      }
+    }
+  }
+
+  fs::path folder_;
+  std::string log_;
+};
+
+Model SyntheticModel(const std::string& architecture, int64_t height_px, int64_t width_px) {
+  const TensorFile file =
+      testing::SyntheticFile(*FindArchitecture(architecture), /*num_outputs=*/6, /*seed=*/3);
+  auto model = ModelFromTensors(file);
+  if (!model.ok()) {
+    ADD_FAILURE() << model.error().message;
+    return {};
+  }
+  model->preprocessing.height_px = height_px;
+  model->preprocessing.width_px = width_px;
+  return *std::move(model);
+}
+
+class OnnxCheckArchitecture : public OnnxCheck,
+                              public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(OnnxCheckArchitecture, GivesWhatOurExecutorGives) {
+  // Odd extents show a wrong padding or stride; two inputs show a wrong batch.
+  const Model model = SyntheticModel(GetParam(), 45, 38);
+  ExpectSameAsExecutor(model,
+                       {testing::SyntheticInput(45, 38, 1), testing::SyntheticInput(45, 38, 2)});
+  EXPECT_EQ(log_, "input: 2,3,45,38\nlogits: 2,6\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(Known, OnnxCheckArchitecture,
+                         ::testing::Values("resnet18", "resnet50", "resnet20-cifar",
+                                           "resnet20-cifar-b"),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+TEST_F(OnnxCheck, GivesWhatPyTorchGives) {
+  for (const char* name : {"basic", "bottleneck", "cifar"}) {
+    const testing::GoldenNetwork golden = testing::LoadGoldenNetwork(name);
+    const Input input = testing::Normalized(golden);
+    const std::vector<float> elsewhere = RunElsewhere(golden.model, {input});
+    ASSERT_EQ(elsewhere.size(), golden.logits.size()) << name;
+    const std::vector<double> bounds = ErrorAnalysis(golden.model).Bounds(input);
+    for (size_t o = 0; o < elsewhere.size(); ++o) {
+      EXPECT_LE(std::abs(elsewhere[o] - golden.logits[o]), bounds[o]) << name << ", output " << o;
+    }
+  }
+}
+
+// One layer palettized with its batch norm folded, the rest dense; batch fixed; another task.
+TEST_F(OnnxCheck, TakesPalettizedLayersAndPoints) {
+  Model model = SyntheticModel("resnet20-cifar", 32, 32);
+  model.task = Task::kLocate;
+  Rng rng(9);
+  PalettizedTensor weight;
+  weight.shape = {32, 16, 3, 3};
+  weight.num_centroids = 6;
+  weight.group_rows = 4;
+  std::vector<uint8_t> indices(32 * 144);
+  for (uint8_t& index : indices) index = static_cast<uint8_t>(rng.Below(6));
+  auto packed = PackIndices(indices, 144, BitsPerIndex(6));
+  const auto packed_bytes = static_cast<int64_t>(packed.size());
+  weight.indices = Tensor::FromVector<uint8_t>({packed_bytes}, std::move(packed));
+  std::vector<int8_t> codebook;
+  for (int g = 0; g < 8; ++g) codebook.insert(codebook.end(), {-120, -50, -9, 9, 50, 120});
+  weight.codebook = Tensor::FromVector<int8_t>({8, 6}, std::move(codebook));
+  weight.scale = Tensor::FromVector<float>({32}, testing::UniformFloats(rng, 32, 0.002f, 0.001f));
+  const Tensor bias = Tensor::FromVector<float>({32}, testing::UniformFloats(rng, 32, 0.0f, 1.0f));
+  model.layers["layer2.0.conv1"] = {.weight = weight, .bias = bias};
+  ASSERT_EQ(model.batch_norms.erase("layer2.0.bn1"), 1u);
+  ExpectSameAsExecutor(model, {testing::SyntheticInput(32, 32, 4)});
+  EXPECT_EQ(log_, "input: 1,3,32,32\npoints: 1,6\n");
+
+  const Input input = testing::SyntheticInput(32, 32, 4);
+  const std::vector<float> any_batch = RunElsewhere(model, {input});
+  EXPECT_EQ(RunElsewhere(model, {input}, {.batch = 1}), any_batch);
+}
+
+// Float32 [rows, columns] of a NumPy file, version 1, C order.
+std::vector<float> ReadNpy(const std::string& path, size_t columns) {
+  const std::string bytes = ReadTextFile(path).value();
+  const size_t header_end = bytes.find('\n') + 1;
+  EXPECT_NE(bytes.substr(0, header_end).find("'descr': '<f4', 'fortran_order': False"),
+            std::string::npos);
+  std::vector<float> values((bytes.size() - header_end) / sizeof(float));
+  std::memcpy(values.data(), bytes.data() + header_end, values.size() * sizeof(float));
+  EXPECT_EQ(values.size() % columns, 0u);
+  return values;
+}
+
+TEST_F(OnnxCheck, ResNet20GivesThePublishedLogitsOnRealPictures) {
+  const char* data = std::getenv("DEIXIS_DATA");
+  if (data == nullptr || *data == '\0') GTEST_SKIP() << "DEIXIS_DATA is not set";
+  const fs::path root(data);
+  const auto model = LoadModel(root / "checkpoints/akamaster/resnet20-12fca82f.th");
+  ASSERT_TRUE(model.ok()) << model.error().message;
+  const std::vector<float> reference =
+      ReadNpy(root / "cifar10/reference/resnet20_test_logits.npy", 10);
+
+  // Every 125th picture of the list, which is in the order of the reference.
+  std::istringstream list(ReadTextFile(root / "cifar10/test_labels.csv").value());
+  std::string line;
+  std::getline(list, line);
+  std::vector<Input> inputs;
+  std::vector<size_t> rows;
+  for (size_t row = 0; std::getline(list, line); ++row) {
+    if (row % 125 != 0) continue;
+    const auto image = ReadImage(root / "cifar10" / line.substr(0, line.find(',')));
+    ASSERT_TRUE(image.ok()) << image.error().message;
+    Input& input = inputs.emplace_back();
+    for (size_t i = 0; i < image->pixels.size(); ++i) {
+      const Preprocessing& preprocessing = model->preprocessing;
+      const float unit = static_cast<float>(image->pixels[i]) / 255.0f;
+      input.push_back((unit - preprocessing.mean[i % 3]) / preprocessing.stddev[i % 3]);
+    }
+    rows.push_back(row);
+  }
+  ASSERT_EQ(inputs.size(), 16u);
+
+  const std::vector<float> elsewhere = RunElsewhere(*model, inputs);
+  ASSERT_EQ(elsewhere.size(), inputs.size() * 10);
+  ErrorAnalysis analysis(*model);
+  for (size_t n = 0; n < inputs.size(); ++n) {
+    const std::vector<double> bounds = analysis.Bounds(inputs[n]);
+    for (size_t o = 0; o < 10; ++o) {
+      EXPECT_NEAR(elsewhere[n * 10 + o], reference[rows[n] * 10 + o], 2 * bounds[o])
+          << "picture " << rows[n] << ", class " << o;
+    }
+  }
+  ExpectSameAsExecutor(*model, inputs);
+}
+
+}  // namespace
+}  // namespace deixis
