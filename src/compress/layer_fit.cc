@@ -1,0 +1,309 @@
+#include "compress/layer_fit.h"
+
+#include <Eigen/Cholesky>
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+
+#include "compress/int8_codebook.h"
+#include "compress/palettize_rows.h"
+#include "compress/prune.h"
+#include "kernels/linear_f32/linear_f32.h"
+
+namespace deixis {
+namespace {
+
+using RowMajorMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+// Rows that a thread takes at a time: they share each pass over H.
+constexpr int64_t kPanelRows = 4;
+// Columns of H that are gathered per centroid at a time, so that the sums stay in cache.
+constexpr int64_t kColumnTile = 512;
+constexpr int kSweepsPerRound = 2;
+constexpr int kIntegerSweeps = 20;
+// Relative ridge of the centroids' normal equations: centroids without weights stay where they are.
+constexpr double kCentroidRidge = 1e-7;
+
+// y += a * x.
+void AddScaled(float a, const float* x, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] += a * x[i];
+}
+
+// The nearest of a few ascending centroids; of two equally near the lower.
+int NearestCentroid(std::span<const float> centroids, float value) {
+  int index = 0;
+  for (size_t c = 0; c + 1 < centroids.size(); ++c) {
+    index += value > 0.5f * (centroids[c] + centroids[c + 1]) ? 1 : 0;
+  }
+  return index;
+}
+
+}  // namespace
+
+Result<LayerFit> LayerFit::Create(QuadraticProblem problem, const PalettizeOptions& options,
+                                  std::span<const uint8_t> pruned, bool prune_nearest_zero,
+                                  ThreadPool& pool) {
+  LayerFit fit;
+  fit.problem_ = std::move(problem);
+  const int64_t length = fit.problem_.row_length();
+  const int64_t rows = fit.problem_.num_rows();
+  fit.diagonal_.resize(length);
+  for (int64_t i = 0; i < length; ++i) fit.diagonal_[i] = fit.problem_.hessian[i * length + i];
+  fit.walk_order_.resize(length);
+  std::iota(fit.walk_order_.begin(), fit.walk_order_.end(), 0);
+  std::stable_sort(fit.walk_order_.begin(), fit.walk_order_.end(),
+                   [&](int64_t a, int64_t b) { return fit.diagonal_[a] > fit.diagonal_[b]; });
+  fit.packed_hessian_ = PackLinearF32(length, length, fit.problem_.hessian);
+
+  // The factor of H, columns in ascending order of the walk's importance: the walk goes backwards.
+  RowMajorMatrix factor(length, length);
+  const float* hessian = fit.problem_.hessian.data();
+  for (int64_t i = 0; i < length; ++i) {
+    const float* row = hessian + fit.walk_order_[length - 1 - i] * length;
+    for (int64_t j = 0; j < length; ++j) factor(i, j) = row[fit.walk_order_[length - 1 - j]];
+  }
+  Eigen::LLT<Eigen::Ref<RowMajorMatrix>> cholesky(factor);
+  if (cholesky.info() != Eigen::Success) {
+    return InvalidData("second moments of the inputs: expected a positive definite matrix of " +
+                           std::to_string(length) + " columns, found one that is not",
+                       "use more calibration pictures");
+  }
+  std::vector<float> solution(rows * length);
+  RowMajorMatrix right_sides(length, rows);
+  for (int64_t i = 0; i < length; ++i) {
+    const int64_t column = fit.walk_order_[length - 1 - i];
+    for (int64_t o = 0; o < rows; ++o) right_sides(i, o) = fit.problem_.linear[o * length + column];
+  }
+  cholesky.solveInPlace(right_sides);
+  for (int64_t i = 0; i < length; ++i) {
+    const int64_t column = fit.walk_order_[length - 1 - i];
+    for (int64_t o = 0; o < rows; ++o) solution[o * length + column] = right_sides(i, o);
+  }
+  right_sides.resize(0, 0);
+
+  DEIXIS_ASSIGN(fit.palettization_,
+                Palettize(solution, fit.problem_.shape, options, fit.diagonal_, pruned, pool));
+  if (prune_nearest_zero) PruneNearestZero(fit.palettization_);
+
+  // Babai's nearest plane, from the last column of the factor to the first: the error of weight i
+  // asks weight j < i to move by -factor(i, j) / factor(j, j) times as much.
+  Palettization& result = fit.palettization_;
+  const int64_t panels = (rows + kPanelRows - 1) / kPanelRows;
+  pool.ParallelFor(panels, [&](int64_t panel, int) {
+    const int64_t first = panel * kPanelRows;
+    const int64_t end = std::min(rows, first + kPanelRows);
+    std::vector<float> asked((end - first) * length, 0.0f);
+    for (int64_t i = length - 1; i >= 0; --i) {
+      const float* factor_row = factor.data() + i * length;
+      const int64_t column = fit.walk_order_[length - 1 - i];
+      for (int64_t row = first; row < end; ++row) {
+        const int64_t at = row * length + column;
+        float* row_asked = asked.data() + (row - first) * length;
+        const int64_t group = result.GroupOfRow(row);
+        const std::span<const float> codebook = UsedCentroids(result.Codebook(group));
+        const float wanted = solution[at] - row_asked[i] / factor_row[i];
+        const bool is_pruned = !result.pruned.empty() && result.pruned[at] != 0;
+        const int index = is_pruned ? result.ZeroIndex(group)
+                                    : NearestCentroid(codebook, wanted / result.scale[row]);
+        result.indices[at] = static_cast<uint8_t>(index);
+        const float error = result.scale[row] * codebook[index] - solution[at];
+        AddScaled(error, factor_row, row_asked, i);
+      }
+    }
+  });
+  fit.weights_ = DenseWeights(result);
+  fit.products_.resize(rows * length);
+  return fit;
+}
+
+void LayerFit::SetLinear(std::vector<float> linear) { problem_.linear = std::move(linear); }
+
+void LayerFit::UpdateProducts(ThreadPool& pool) {
+  LinearF32(packed_hessian_, weights_.data(), products_.data(), problem_.num_rows(), &pool);
+}
+
+double LayerFit::Objective(ThreadPool& pool) {
+  UpdateProducts(pool);
+  double objective = 0;
+  for (size_t at = 0; at < weights_.size(); ++at) {
+    objective += double{weights_[at]} * (double{products_[at]} - 2.0 * problem_.linear[at]);
+  }
+  return objective;
+}
+
+// Scaling a row scales its products too, so nothing is computed anew.
+void LayerFit::RefitScales() {
+  const int64_t length = problem_.row_length();
+  for (int64_t row = 0; row < problem_.num_rows(); ++row) {
+    double wanted = 0;
+    double square = 0;
+    for (int64_t at = row * length; at < (row + 1) * length; ++at) {
+      wanted += double{weights_[at]} * problem_.linear[at];
+      square += double{weights_[at]} * products_[at];
+    }
+    const auto factor = static_cast<float>(wanted / square);
+    const float scale = palettization_.scale[row] * factor;
+    if (!std::isnormal(factor) || factor <= 0 || !std::isnormal(scale)) continue;
+    palettization_.scale[row] = scale;
+    const std::span<const float> codebook = palettization_.Codebook(palettization_.GroupOfRow(row));
+    for (int64_t at = row * length; at < (row + 1) * length; ++at) {
+      weights_[at] = scale * codebook[palettization_.indices[at]];
+      products_[at] *= factor;
+    }
+  }
+}
+
+int64_t LayerFit::SweepWeights(ThreadPool& pool) {
+  const int64_t length = problem_.row_length();
+  std::vector<int64_t> moves(problem_.num_rows(), 0);
+  pool.ParallelFor(problem_.num_rows(), [&](int64_t row, int) {
+    const int64_t group = palettization_.GroupOfRow(row);
+    const std::span<const float> codebook = UsedCentroids(palettization_.Codebook(group));
+    const float scale = palettization_.scale[row];
+    float* products = products_.data() + row * length;
+    for (const int64_t column : walk_order_) {
+      const int64_t at = row * length + column;
+      if (!palettization_.pruned.empty() && palettization_.pruned[at] != 0) continue;
+      const float wanted =
+          weights_[at] - (products[column] - problem_.linear[at]) / diagonal_[column];
+      const int index = NearestCentroid(codebook, wanted / scale);
+      if (index == palettization_.indices[at]) continue;
+      const float weight = scale * codebook[index];
+      AddScaled(weight - weights_[at], problem_.hessian.data() + column * length, products, length);
+      weights_[at] = weight;
+      palettization_.indices[at] = static_cast<uint8_t>(index);
+      ++moves[row];
+    }
+  });
+  return std::accumulate(moves.begin(), moves.end(), int64_t{0});
+}
+
+// With the indices fixed the weights of a group are linear in its centroids: K equations for K
+// centroids, Σ_r s_r² A_rᵀ H A_r c = Σ_r s_r A_rᵀ b_r, where A_r [I, K] has a one per weight.
+void LayerFit::RefitCentroids(ThreadPool& pool) {
+  const int64_t length = problem_.row_length();
+  const int64_t k = palettization_.num_centroids;
+  const int64_t rows = problem_.num_rows();
+  std::vector<double> matrices(rows * k * k, 0.0);
+  std::vector<double> right_sides(rows * k, 0.0);
+  const int64_t panels = (rows + kPanelRows - 1) / kPanelRows;
+  pool.ParallelFor(panels, [&](int64_t panel, int) {
+    const int64_t first = panel * kPanelRows;
+    const int64_t end = std::min(rows, first + kPanelRows);
+    std::vector<float> sums((end - first) * k * kColumnTile);  // A_rᵀ H, a tile of columns
+    for (int64_t tile = 0; tile < length; tile += kColumnTile) {
+      const int64_t width = std::min(kColumnTile, length - tile);
+      std::fill(sums.begin(), sums.end(), 0.0f);
+      for (int64_t i = 0; i < length; ++i) {
+        const float* hessian_row = problem_.hessian.data() + i * length + tile;
+        for (int64_t row = first; row < end; ++row) {
+          const int64_t index = palettization_.indices[row * length + i];
+          AddScaled(1.0f, hessian_row, sums.data() + ((row - first) * k + index) * kColumnTile,
+                    width);
+        }
+      }
+      for (int64_t row = first; row < end; ++row) {
+        const double square = double{palettization_.scale[row]} * palettization_.scale[row];
+        for (int64_t a = 0; a < k; ++a) {
+          const float* sum = sums.data() + ((row - first) * k + a) * kColumnTile;
+          double* matrix_row = matrices.data() + (row * k + a) * k;
+          for (int64_t i = 0; i < width; ++i) {
+            matrix_row[palettization_.indices[row * length + tile + i]] += square * sum[i];
+          }
+        }
+      }
+    }
+    for (int64_t row = first; row < end; ++row) {
+      for (int64_t i = 0; i < length; ++i) {
+        right_sides[row * k + palettization_.indices[row * length + i]] +=
+            double{palettization_.scale[row]} * problem_.linear[row * length + i];
+      }
+    }
+  });
+  pool.ParallelFor(palettization_.num_groups(), [&](int64_t group, int) {
+    std::vector<double> matrix(k * k, 0.0);
+    std::vector<double> right_side(k, 0.0);
+    const RowRange range = RowsOfGroup(palettization_, group);
+    for (int64_t row = range.begin; row < range.end; ++row) {
+      for (int64_t at = 0; at < k * k; ++at) matrix[at] += matrices[row * k * k + at];
+      for (int64_t a = 0; a < k; ++a) right_side[a] += right_sides[row * k + a];
+    }
+    SolveCentroids(group, matrix, right_side);
+    SortCodebook(palettization_, group);
+  });
+  weights_ = DenseWeights(palettization_);
+}
+
+void LayerFit::SolveCentroids(int64_t group, const std::vector<double>& matrix,
+                              const std::vector<double>& right_side) {
+  const int64_t k = palettization_.num_centroids;
+  const std::span<float> codebook = palettization_.Codebook(group);
+  const int zero = palettization_.ZeroIndex(group);
+  std::vector<int64_t> free;
+  double trace = 0;
+  for (int64_t a = 0; a < k; ++a) {
+    if (a == zero || !(matrix[a * k + a] > 0)) continue;
+    free.push_back(a);
+    trace += matrix[a * k + a];
+  }
+  if (free.empty()) return;
+  const auto gradient_at = [&](int64_t a) {
+    double gradient = -right_side[a];
+    for (int64_t b = 0; b < k; ++b) gradient += matrix[a * k + b] * double{codebook[b]};
+    return gradient;
+  };
+  if (integer_centroids_) {
+    // One integer at a time: the error is a parabola in it, so the nearest integer is the best.
+    for (int sweep = 0; sweep < kIntegerSweeps; ++sweep) {
+      bool moved = false;
+      for (const int64_t a : free) {
+        const double best = codebook[a] - gradient_at(a) / matrix[a * k + a];
+        const auto integer = static_cast<float>(std::clamp(
+            std::nearbyint(best), double{-kMaxInt8Magnitude}, double{kMaxInt8Magnitude}));
+        moved |= integer != codebook[a];
+        codebook[a] = integer + 0.0f;
+      }
+      if (!moved) break;
+    }
+    return;
+  }
+  const auto n = static_cast<Eigen::Index>(free.size());
+  Eigen::MatrixXd system(n, n);
+  Eigen::VectorXd step(n);
+  const double ridge = kCentroidRidge * trace / static_cast<double>(n);
+  for (Eigen::Index a = 0; a < n; ++a) {
+    step[a] = -gradient_at(free[a]);
+    for (Eigen::Index b = 0; b < n; ++b) system(a, b) = matrix[free[a] * k + free[b]];
+    system(a, a) += ridge;
+  }
+  const Eigen::LDLT<Eigen::MatrixXd> factored(system);
+  if (factored.info() != Eigen::Success) return;
+  step = factored.solve(step);
+  if (!step.allFinite()) return;
+  for (Eigen::Index a = 0; a < n; ++a) codebook[free[a]] += static_cast<float>(step[a]);
+}
+
+void LayerFit::Improve(int num_rounds, ThreadPool& pool) {
+  UpdateProducts(pool);
+  for (int round = 0; round < num_rounds; ++round) {
+    RefitScales();
+    int64_t moves = 0;
+    for (int sweep = 0; sweep < kSweepsPerRound; ++sweep) {
+      moves = SweepWeights(pool);
+      if (moves == 0) break;
+    }
+    RefitCentroids(pool);
+    UpdateProducts(pool);
+  }
+  RefitScales();
+}
+
+void LayerFit::RoundToInt8(ThreadPool& pool) {
+  RoundCodebooksToInt8(palettization_, diagonal_, pool);
+  integer_centroids_ = true;
+  weights_ = DenseWeights(palettization_);
+}
+
+}  // namespace deixis

@@ -1,0 +1,79 @@
+// What one layer of the compressed network sees and what it should give, at a fixed sample of
+// output pixels of every calibration picture.
+//
+// Row r is one output pixel. The layer's output joins what a shortcut adds, z = x̂ w + bias +
+// shortcut, and the original network had z₀ there. Where a ReLU follows, only max(z, 0) counts:
+// while z₀ is negative, any negative z is as good ("rectified" targets below).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "compress/activation_stream.h"
+#include "compress/layer_fit.h"
+#include "compress/segments.h"
+
+namespace deixis {
+
+class LayerSamples {
+ public:
+  // At most max_rows rows, the same number of pixels from each picture. Deterministic.
+  LayerSamples(const Graph& graph, const Segment& segment, const ActivationStream& stream,
+               int64_t max_rows);
+
+  // Takes row samples out of the original's output of the layer for picture n; any thread.
+  void TakeOriginal(int64_t n, std::span<const float> layer_output);
+  // Adds what the shortcuts contribute, once the layer has run in the original; `compressed` is at
+  // the same point.
+  void TakeShortcuts(const ActivationStream& original, const ActivationStream& compressed,
+                     ThreadPool& pool);
+
+  int64_t num_rows() const { return num_pictures_ * rows_per_picture_; }
+  int64_t num_outputs() const { return num_outputs_; }
+  int64_t row_length() const { return row_length_; }
+  bool relu_follows() const { return relu_follows_; }
+
+  // Means, and centred second moments per row, of inputs and targets.
+  struct Moments {
+    std::vector<double> input_mean;       // [I]
+    std::vector<double> target_mean;      // [C_out]
+    std::vector<double> target_variance;  // [C_out]
+    std::vector<float> covariance;        // of inputs [I, I]
+    std::vector<float> cross;             // of targets with inputs [C_out, I]
+  };
+  // Targets are what the layer itself should give: z₀ less the compressed shortcut.
+  Moments Gather(const ActivationStream& compressed, ThreadPool& pool) const;
+
+  struct RectifiedMoments {
+    std::vector<double> target_mean;  // [C_out]
+    std::vector<float> cross;         // [C_out, I]
+  };
+  // Targets as Gather's where z₀ is positive; elsewhere the layer's present output, or what makes z
+  // zero should z be positive. Moving towards them never raises the error behind the ReLU.
+  RectifiedMoments GatherRectified(const ActivationStream& compressed, const Moments& moments,
+                                   std::span<const float> weights, std::span<const float> bias,
+                                   ThreadPool& pool) const;
+
+ private:
+  int64_t first_row(int64_t n) const { return n * rows_per_picture_; }
+  std::span<const int32_t> positions(int64_t n) const {
+    return std::span(positions_).subspan(first_row(n), rows_per_picture_);
+  }
+
+  const Graph& graph_;
+  const Segment& segment_;
+  const Node& layer_;
+  int64_t num_pictures_;
+  int64_t rows_per_picture_;
+  int64_t num_outputs_;
+  int64_t row_length_;
+  bool relu_follows_ = false;
+  std::vector<int> shortcuts_;      // values that the tail adds before the ReLU
+  std::vector<int32_t> positions_;  // [rows]: output pixel
+  std::vector<float> goals_;        // z₀ [rows, C_out]
+  std::vector<float> shortcut_;     // of the compressed network [rows, C_out]; empty without one
+};
+
+}  // namespace deixis
