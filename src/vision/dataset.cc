@@ -200,6 +200,9 @@ Result<std::vector<std::string>> NamesFromCsv(const std::string& path, const std
   if (name_column < 0) {
     return InvalidData(path + ": expected a column \"name\" or \"class\" in the header");
   }
+  if (table->rows.empty()) {
+    return InvalidData(path + ": expected a row per class, found no row but the header");
+  }
   std::vector<std::string> names(table->rows.size());
   std::vector<bool> is_named(names.size());
   for (size_t i = 0; i < names.size(); ++i) {
