@@ -1,0 +1,18 @@
+// The records of all commands; each is defined in the file of its name.
+#pragma once
+
+#include "cli/command.h"
+
+namespace deixis::cli {
+
+extern const Command kInfoCommand;
+extern const Command kConvertCommand;
+extern const Command kBenchCommand;
+extern const Command kPredictCommand;
+extern const Command kEvalCommand;
+extern const Command kSayCommand;
+extern const Command kDoctorCommand;
+extern const Command kCompletionCommand;
+extern const Command kHelpCommand;
+
+}  // namespace deixis::cli

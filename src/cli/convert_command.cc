@@ -1,0 +1,159 @@
+// `deixis convert`: a model in another format.
+#include <filesystem>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/interrupt.h"
+#include "cli/models.h"
+#include "format/digest.h"
+#include "format/printable.h"
+#include "format/pth.h"
+#include "network/model.h"
+#include "network/onnx_export.h"
+#include "vision/dataset.h"
+
+namespace deixis::cli {
+namespace {
+
+enum class Target { kPth, kSafetensors, kOnnx };
+
+Result<Target> TargetOf(const std::string& path) {
+  const std::string extension = std::filesystem::path(path).extension();
+  if (extension == ".pth" || extension == ".pt" || extension == ".th") return Target::kPth;
+  if (extension == ".safetensors") return Target::kSafetensors;
+  if (extension == ".onnx") return Target::kOnnx;
+  return UsageError("--out " + path + ": expected a name that ends in .pth, .safetensors or .onnx",
+                    "the format follows from the name");
+}
+
+std::string_view TargetText(Target target) {
+  switch (target) {
+    case Target::kPth:
+      return "PyTorch state dict";
+    case Target::kSafetensors:
+      return "safetensors";
+    case Target::kOnnx:
+      return "ONNX, float32";
+  }
+  return "?";
+}
+
+// What the file is called that the model was made from, by its content.
+void NoteSource(const std::string& sha256, Model& model) {
+  for (const auto& [key, value] : model.provenance) {
+    if (key == kSourceDigestKey) return;
+  }
+  model.provenance.emplace_back(kSourceDigestKey, sha256);
+}
+
+Status ApplyClasses(const std::string& path, Model& model) {
+  DEIXIS_ASSIGN(std::vector<std::string> names, ReadClassNames(path));
+  const int64_t expected = model.task == Task::kClassify ? model.architecture.num_outputs
+                                                         : model.architecture.num_outputs / 2;
+  if (static_cast<int64_t>(names.size()) != expected) {
+    return InvalidData(path + ": expected " + Counted(expected, "name") +
+                           ", one per category of the model, found " +
+                           FormatInteger(static_cast<int64_t>(names.size())),
+                       "one name per line, in the order of the outputs");
+  }
+  model.class_names = std::move(names);
+  return Ok();
+}
+
+Status Write(const Model& model, Target target, const std::string& out) {
+  switch (target) {
+    case Target::kPth:
+      return WritePth(out, ModelToStateDict(model));
+    case Target::kSafetensors:
+      return SaveModel(out, model);
+    case Target::kOnnx:
+      return ExportOnnx(out, model);
+  }
+  return Ok();
+}
+
+Status RunConvert(const Arguments& arguments, Console& console) {
+  const std::string& path = arguments.words().front();
+  const std::string& out = arguments.Text("out");
+  DEIXIS_ASSIGN(const Target target, TargetOf(out));
+  DEIXIS_RETURN_IF_ERROR(CheckOutput("--out", out, path, arguments.Switch("overwrite")));
+  DEIXIS_ASSIGN(Model model, LoadModel(path));
+  if (arguments.Has("classes")) {
+    DEIXIS_RETURN_IF_ERROR(ApplyClasses(arguments.Text("classes"), model));
+  }
+  int num_dequantized = 0;
+  for (const auto& [name, layer] : model.layers) {
+    if (std::holds_alternative<PalettizedTensor>(layer.weight)) ++num_dequantized;
+  }
+  if (target == Target::kSafetensors) num_dequantized = 0;
+  if (target != Target::kPth) {
+    DEIXIS_ASSIGN(const std::string sha256, FileSha256(path));
+    NoteSource(sha256, model);
+  }
+  DeclareOutput(out);
+  DEIXIS_RETURN_IF_ERROR(Write(model, target, out));
+  DEIXIS_ASSIGN(const int64_t source_bytes, FileBytes(path));
+  DEIXIS_ASSIGN(const int64_t file_bytes, FileBytes(out));
+  console.SetResult("convert", Json{{"model", path},
+                                    {"out", out},
+                                    {"architecture", model.architecture.name},
+                                    {"source_bytes", source_bytes},
+                                    {"file_bytes", file_bytes},
+                                    {"dequantized_layers", num_dequantized}});
+  Facts facts;
+  facts.Add("network", model.architecture.name);
+  facts.Add("from", Printable(path) + "  " + FormatBytes(source_bytes));
+  facts.Add("to", Printable(out) + "  " + FormatBytes(file_bytes) + "  " +
+                      std::string(TargetText(target)));
+  if (num_dequantized > 0) {
+    facts.Add("expanded", Counted(num_dequantized, "palettized layer") +
+                              " to float32: this format has no place for codebooks");
+  }
+  console.Print(facts.Render(console.style()));
+  return Ok();
+}
+
+constexpr Positional kPositionals[] = {
+    {.name = "MODEL", .help = "A network that Deixis knows, in any format that it reads"},
+};
+constexpr Flag kFlags[] = {
+    {.name = "out",
+     .letter = 'o',
+     .kind = ValueKind::kFile,
+     .value_name = "FILE",
+     .help = "Where to write; the format follows from .pth, .safetensors or .onnx",
+     .example = "resnet18.onnx",
+     .required = true},
+    {.name = "classes",
+     .kind = ValueKind::kFile,
+     .value_name = "FILE",
+     .help = "Names of the categories: one per line, or a CSV with a column name",
+     .example = "imagenet.txt"},
+    {.name = "overwrite", .help = "Replace FILE if it is there; never the model that is read"},
+};
+constexpr Example kExamples[] = {
+    {"convert resnet18.pth --out resnet18.safetensors", "for tools that do not read pickles"},
+    {"convert small.safetensors --out small.pth", "a compressed model for PyTorch"},
+    {"convert resnet18.pth --out resnet18.onnx", "for other engines"},
+    {"convert resnet18.pth --out named.safetensors --classes names.txt",
+     "with the names of its categories"},
+};
+
+}  // namespace
+
+constinit const Command kConvertCommand = {
+    .name = "convert",
+    .summary = "write a model as .pth, .safetensors or .onnx",
+    .description =
+        "A .pth that is written holds a plain state dict with the names that torchvision uses. A "
+        "safetensors file also holds the architecture, the preprocessing and the names of the "
+        "categories, and keeps compressed layers as they are; the other two formats have no place "
+        "for codebooks, so compressed weights are expanded to float32.",
+    .positionals = kPositionals,
+    .flags = kFlags,
+    .examples = kExamples,
+    .run = RunConvert,
+};
+
+}  // namespace deixis::cli

@@ -1,0 +1,245 @@
+// `deixis eval`: how many pictures of a labelled folder a model names right.
+#include "base/file.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/interrupt.h"
+#include "cli/models.h"
+#include "compress/evaluate.h"
+#include "compress/picture_set.h"
+#include "format/printable.h"
+#include "network/model.h"
+#include "vision/dataset.h"
+
+namespace deixis::cli {
+namespace {
+
+// A field of a CSV file (RFC 4180).
+std::string CsvField(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string field = "\"";
+  for (const char c : text) {
+    if (c == '"') field += '"';
+    field += c;
+  }
+  return field + "\"";
+}
+
+std::string PredictionsCsv(const Model& model, const Dataset& dataset,
+                           const Evaluation& evaluation) {
+  std::string csv = "file,label,predicted,predicted_name,correct\n";
+  for (size_t i = 0; i < dataset.samples.size(); ++i) {
+    const Sample& sample = dataset.samples[i];
+    const int predicted = evaluation.predictions[i];
+    csv += CsvField(sample.path) + "," + std::to_string(sample.label) + "," +
+           std::to_string(predicted) + "," + CsvField(ClassName(model, predicted)) + "," +
+           (predicted == sample.label ? "1" : "0") + "\n";
+  }
+  return csv;
+}
+
+struct ClassTally {
+  int64_t images = 0;
+  int64_t correct = 0;
+};
+
+std::vector<ClassTally> ByClass(const Model& model, const Dataset& dataset,
+                                const Evaluation& evaluation) {
+  std::vector<ClassTally> tallies(static_cast<size_t>(model.architecture.num_outputs));
+  for (size_t i = 0; i < dataset.samples.size(); ++i) {
+    ClassTally& tally = tallies[static_cast<size_t>(dataset.samples[i].label)];
+    ++tally.images;
+    if (evaluation.predictions[i] == dataset.samples[i].label) ++tally.correct;
+  }
+  return tallies;
+}
+
+// A name from the model, else from the folder.
+std::string LabelName(const Model& model, const Dataset& dataset, size_t label) {
+  if (label >= model.class_names.size() && label < dataset.class_names.size()) {
+    return dataset.class_names[label];
+  }
+  return ClassName(model, static_cast<int64_t>(label));
+}
+
+struct Measured {
+  const std::string& path;
+  const std::string& folder;
+  const Model& model;
+  const Dataset& dataset;
+  const Evaluation& evaluation;
+  int num_threads = 1;
+};
+
+Json CommonJson(const Measured& measured) {
+  return Json{{"model", measured.path},
+              {"data", measured.folder},
+              {"task", TaskName(measured.model.task)},
+              {"images", measured.evaluation.images},
+              {"seconds", measured.evaluation.seconds},
+              {"threads", measured.num_threads}};
+}
+
+std::string TimeText(const Measured& measured) {
+  const Evaluation& evaluation = measured.evaluation;
+  const double rate =
+      evaluation.seconds > 0 ? static_cast<double>(evaluation.images) / evaluation.seconds : 0;
+  return FormatSeconds(evaluation.seconds) + "  " + FormatFixed(rate, rate < 10 ? 1 : 0) +
+         " pictures/s on " + Counted(measured.num_threads, "thread");
+}
+
+void ReportClassification(const Measured& measured, Console& console) {
+  const Evaluation& evaluation = measured.evaluation;
+  const Model& model = measured.model;
+  const std::vector<ClassTally> tallies = ByClass(model, measured.dataset, evaluation);
+  const bool has_top5 = model.architecture.num_outputs > 5;
+  Json classes = Json::array();
+  Table table({{"category", Align::kLeft},
+               {"pictures", Align::kRight},
+               {"right", Align::kRight},
+               {"share", Align::kRight}});
+  for (size_t label = 0; label < tallies.size(); ++label) {
+    const ClassTally& tally = tallies[label];
+    if (tally.images == 0) continue;
+    const double share = static_cast<double>(tally.correct) / static_cast<double>(tally.images);
+    const std::string name = LabelName(model, measured.dataset, label);
+    classes.push_back(Json{{"label", name},
+                           {"index", label},
+                           {"images", tally.images},
+                           {"correct", tally.correct},
+                           {"top1", share}});
+    table.AddRow({Printable(name), FormatInteger(tally.images), FormatInteger(tally.correct),
+                  FormatPercent(share, 1)});
+  }
+
+  const Style style = console.style();
+  Facts facts;
+  facts.Add("model", Printable(measured.path) + "  " + model.architecture.name);
+  facts.Add("data", Printable(measured.folder));
+  facts.Add("top-1", style.Bold(FormatPercent(evaluation.top1())) + "  " +
+                         FormatInteger(evaluation.correct) + " of " +
+                         Counted(evaluation.images, "picture"));
+  if (has_top5) facts.Add("top-5", FormatPercent(evaluation.top5()));
+  facts.Add("cross entropy", FormatFixed(evaluation.mean_cross_entropy, 4));
+  facts.Add("time", TimeText(measured));
+  console.Print(facts.Render(style) + "\n");
+  // A thousand categories are for programs.
+  constexpr size_t kMostCategories = 40;
+  console.Print(classes.size() <= kMostCategories
+                    ? table.Render(style)
+                    : std::to_string(classes.size()) + " categories; --json lists each\n");
+
+  Json result = CommonJson(measured);
+  result["correct"] = evaluation.correct;
+  result["top1"] = evaluation.top1();
+  result["top5"] = has_top5 ? Json(evaluation.top5()) : Json(nullptr);
+  result["mean_cross_entropy"] = evaluation.mean_cross_entropy;
+  result["classes"] = std::move(classes);
+  console.SetResult("eval", std::move(result));
+}
+
+void ReportLocation(const Measured& measured, Console& console) {
+  const Evaluation& evaluation = measured.evaluation;
+  Facts facts;
+  facts.Add("model", Printable(measured.path) + "  " + measured.model.architecture.name);
+  facts.Add("data", Printable(measured.folder));
+  facts.Add("error", console.style().Bold(FormatFixed(evaluation.mean_error_px(), 2) + " px") +
+                         " mean, " + FormatFixed(evaluation.median_error_px(), 2) + " median, " +
+                         FormatFixed(evaluation.p95_error_px(), 2) + " p95");
+  facts.Add("pictures", FormatInteger(evaluation.images) + ", " +
+                            FormatInteger(static_cast<int64_t>(evaluation.errors_px.size())) +
+                            " of them marked");
+  facts.Add("time", TimeText(measured));
+  console.Print(facts.Render(console.style()));
+
+  Json result = CommonJson(measured);
+  result["marked"] = evaluation.errors_px.size();
+  result["mean_error_px"] = evaluation.mean_error_px();
+  result["median_error_px"] = evaluation.median_error_px();
+  result["p95_error_px"] = evaluation.p95_error_px();
+  console.SetResult("eval", std::move(result));
+}
+
+Status RunEval(const Arguments& arguments, Console& console) {
+  const std::string& path = arguments.words().front();
+  const std::string& folder = arguments.Text("data");
+  if (arguments.Has("predictions")) {
+    const std::string& predictions = arguments.Text("predictions");
+    DEIXIS_RETURN_IF_ERROR(CheckOutput("--predictions", predictions, path, /*overwrite=*/true));
+    DeclareOutput(predictions);
+  }
+  DEIXIS_ASSIGN(const Model model, LoadModel(path));
+  if (model.task == Task::kLocate && arguments.Has("predictions")) {
+    return UsageError("--predictions is for models that classify, and " + path + " locates",
+                      "leave the flag out");
+  }
+  DEIXIS_ASSIGN(Dataset opened, OpenDatasetFor(model, folder));
+  WarnOfSkipped(opened, console);
+  PictureSet pictures(std::move(opened), model.preprocessing, /*cache_bytes=*/0);
+  const Dataset& dataset = pictures.dataset();
+  EvaluateOptions options;
+  options.num_threads = ThreadsOf(arguments);
+  options.progress = [&](int64_t done, int64_t total) {
+    console.Progress("evaluating", done, total);
+    return true;
+  };
+  DEIXIS_ASSIGN(const Evaluation evaluation, Evaluate(model, pictures, options));
+  console.EndProgress();
+  if (arguments.Has("predictions")) {
+    DEIXIS_RETURN_IF_ERROR(WriteFileAtomically(arguments.Text("predictions"),
+                                               PredictionsCsv(model, dataset, evaluation)));
+  }
+  const Measured measured{.path = path,
+                          .folder = folder,
+                          .model = model,
+                          .dataset = dataset,
+                          .evaluation = evaluation,
+                          .num_threads = options.num_threads};
+  if (model.task == Task::kClassify) {
+    ReportClassification(measured, console);
+  } else {
+    ReportLocation(measured, console);
+  }
+  return Ok();
+}
+
+constexpr Positional kPositionals[] = {
+    {.name = "MODEL", .help = "A network that Deixis knows"},
+};
+constexpr Flag kFlags[] = {
+    {.name = "data",
+     .kind = ValueKind::kFolder,
+     .value_name = "DIR",
+     .help = "Labelled pictures: a folder per category, or a labels.csv",
+     .example = "photos/test",
+     .required = true},
+    {.name = "predictions",
+     .kind = ValueKind::kFile,
+     .value_name = "FILE",
+     .help = "Also write a CSV file with the answer for each picture",
+     .example = "answers.csv"},
+    kThreadsFlag,
+};
+constexpr Example kExamples[] = {
+    {"eval resnet20.th --data cifar10/test", "how many of the pictures it names right"},
+    {"eval resnet20.th --data cifar10/test --json", "the same for programs: images, top1, ..."},
+    {"eval resnet20.th --data cifar10/test --predictions answers.csv", "which ones"},
+};
+
+}  // namespace
+
+constinit const Command kEvalCommand = {
+    .name = "eval",
+    .summary = "measure a model on labelled pictures",
+    .description =
+        "The folder holds one folder of pictures per category, or a labels.csv with the columns "
+        "file and label. Pictures are prepared as the model says and run one by one, one thread "
+        "per "
+        "picture.",
+    .positionals = kPositionals,
+    .flags = kFlags,
+    .examples = kExamples,
+    .run = RunEval,
+};
+
+}  // namespace deixis::cli
