@@ -18,6 +18,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "kernels/conv2d_f32/conv2d_f32.h"
 #include "kernels/conv2d_f32/conv_chunk.h"
@@ -47,6 +49,21 @@ struct TileContext {
   bool relu;
 };
 
+// Weights that will be needed after this pass, fetched into the second-level cache a line per step
+// of the inner loop: otherwise the first tile of each pass would wait for all of them.
+struct Prefetch {
+  const float* next;
+  const float* end;
+
+  // The lines for a tile of `num_steps` steps: their start, and the floats from one to the next (0
+  // when there are none left).
+  std::pair<const float*, int64_t> Take(int64_t num_steps) {
+    constexpr int64_t kLine = kVectorAlignment / sizeof(float);
+    if (end - next < num_steps * kLine) return {next, 0};
+    return {std::exchange(next, next + num_steps * kLine), kLine};
+  }
+};
+
 // Up to `count` floats, zero beyond.
 HWY_INLINE ConvVector LoadColumns(ConvTag d, const float* from, int64_t count) {
   if (count >= kConvLanes) return hn::LoadU(d, from);
@@ -70,7 +87,8 @@ HWY_INLINE void StoreColumns(ConvTag d, ConvVector value, float* to, int64_t cou
 template <int kPixels, int kVectors>
 HWY_NOINLINE void ConvolveTile(const TileContext& context, const float* const* HWY_RESTRICT inputs,
                                float* const* HWY_RESTRICT outputs,
-                               const float* const* HWY_RESTRICT residuals) {
+                               const float* const* HWY_RESTRICT residuals, const float* prefetch,
+                               int64_t prefetch_stride) {
   const ConvTag d;
   ConvVector sums[kPixels][kVectors];
   if (context.first_pass) {
@@ -103,6 +121,8 @@ HWY_NOINLINE void ConvolveTile(const TileContext& context, const float* const* H
       DEIXIS_UNROLL
       for (int v = 0; v < kVectors; ++v) w[v] = hn::LoadU(d, weights + v * kConvLanes);
       weights += weight_stride;
+      __builtin_prefetch(prefetch, /*rw=*/0, /*locality=*/2);
+      prefetch += prefetch_stride;
       DEIXIS_UNROLL
       for (int p = 0; p < kPixels; ++p) {
         const ConvVector x = hn::Set(d, rows[p][i]);
@@ -174,16 +194,19 @@ inline constexpr int kMaxTilePixels = 12;
 // All pixels of a chunk, for one pass and the columns of one tile.
 template <int kPixels, int kVectors>
 HWY_INLINE void ConvolvePixels(const TileContext& context, PixelWalk walk, int64_t row,
-                               int64_t channel, bool has_residual, int64_t num_pixels) {
+                               int64_t channel, bool has_residual, int64_t num_pixels,
+                               Prefetch& prefetch) {
   const float* inputs[kMaxTilePixels];
   float* outputs[kMaxTilePixels];
   const float* residuals[kMaxTilePixels];
   const float* const* added = has_residual ? residuals : nullptr;
+  const int64_t num_steps = context.num_rows * context.row_length;
   const auto tiles = [&](auto constant) {
     constexpr int kCount = decltype(constant)::value;
     while (num_pixels >= kCount) {
       walk.Next(kCount, row, channel, inputs, outputs, residuals);
-      ConvolveTile<kCount, kVectors>(context, inputs, outputs, added);
+      const auto [lines, stride] = prefetch.Take(num_steps);
+      ConvolveTile<kCount, kVectors>(context, inputs, outputs, added, lines, stride);
       num_pixels -= kCount;
     }
   };
@@ -218,6 +241,11 @@ void ConvolveChunk(const PackedConv2dF32& packed, const NhwcView<const float>& i
   int64_t row = 0;
   do {
     const int64_t num_rows = std::min(chunk.rows_per_pass, shape.filter_height - row);
+    // The next pass or panel follows in memory.
+    const float* next = panel + (row + num_rows) * row_length * width;
+    const float* end = packed.weights.data() + packed.weights.size();
+    Prefetch prefetch{.next = next,
+                      .end = next + std::min(end - next, num_rows * row_length * width)};
     for (int64_t column = 0; column < width;) {
       const TileContext context{.weights = panel + row * row_length * width + column,
                                 .weight_stride = width,
@@ -231,19 +259,20 @@ void ConvolveChunk(const PackedConv2dF32& packed, const NhwcView<const float>& i
                                 .relu = epilogue.relu};
       const int64_t channel = first + column;
       if (width - column >= kFullColumns) {
-        ConvolvePixels<6, kFullVectors>(context, walk, row, channel, has_residual, num_pixels);
+        ConvolvePixels<6, kFullVectors>(context, walk, row, channel, has_residual, num_pixels,
+                                        prefetch);
         column += kFullColumns;
         continue;
       }
       // Only where a vector is a whole granule or a granule is a whole tile.
       if constexpr (kConvLanes == PackedConv2dF32::kPanelGranule) {
         if (width - column >= 2 * kConvLanes) {
-          ConvolvePixels<12, 2>(context, walk, row, channel, has_residual, num_pixels);
+          ConvolvePixels<12, 2>(context, walk, row, channel, has_residual, num_pixels, prefetch);
           column += 2 * kConvLanes;
           continue;
         }
       }
-      ConvolvePixels<12, 1>(context, walk, row, channel, has_residual, num_pixels);
+      ConvolvePixels<12, 1>(context, walk, row, channel, has_residual, num_pixels, prefetch);
       column += kConvLanes;
     }
     row += num_rows;

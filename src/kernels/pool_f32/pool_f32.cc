@@ -15,21 +15,44 @@ namespace hn = hwy::HWY_NAMESPACE;
 // The larger one; NaN when either is NaN.
 template <class V>
 HWY_INLINE V MaxOrNan(V a, V b) {
-  return hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::Ne(a, a)), a, b);
+  // Not Ne(a, a): on AVX it is an ordered comparison, false for a NaN.
+  return hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(a)), a, b);
 }
 
 HWY_INLINE float MaxOrNan1(float a, float b) { return a > b || a != a ? a : b; }
 
-// largest[c] = the larger of it and pixel[c].
-HWY_INLINE void TakeLarger(const float* HWY_RESTRICT pixel, float* HWY_RESTRICT largest,
-                           int64_t channels) {
+// The part of a window that lies inside the image.
+struct Window {
+  const float* first;  // its first pixel
+  int64_t rows;
+  int64_t columns;
+};
+
+// to[c] = the largest of the window's channel c.
+HWY_INLINE void WindowMax(const Window& window, int64_t row_stride, int64_t channels, float* to) {
   const HWY_CAPPED(float, 16) d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t c = 0;
   for (; c + lanes <= channels; c += lanes) {
-    hn::StoreU(MaxOrNan(hn::LoadU(d, pixel + c), hn::LoadU(d, largest + c)), d, largest + c);
+    auto largest = hn::LoadU(d, window.first + c);
+    for (int64_t y = 0; y < window.rows; ++y) {
+      const float* pixel = window.first + y * row_stride + c;
+      for (int64_t x = 0; x < window.columns; ++x, pixel += channels) {
+        largest = MaxOrNan(hn::LoadU(d, pixel), largest);
+      }
+    }
+    hn::StoreU(largest, d, to + c);
   }
-  for (; c < channels; ++c) largest[c] = MaxOrNan1(pixel[c], largest[c]);
+  for (; c < channels; ++c) {
+    float largest = window.first[c];
+    for (int64_t y = 0; y < window.rows; ++y) {
+      const float* pixel = window.first + y * row_stride + c;
+      for (int64_t x = 0; x < window.columns; ++x, pixel += channels) {
+        largest = MaxOrNan1(*pixel, largest);
+      }
+    }
+    to[c] = largest;
+  }
 }
 
 // One row of the output.
@@ -42,13 +65,10 @@ void MaxPoolRow(const MaxPoolShape& shape, const NhwcView<const float>& input,
     const int64_t left = ox * shape.stride - shape.padding;
     const int64_t x_begin = std::max<int64_t>(left, 0);
     const int64_t x_end = std::min(left + shape.filter_size, input.width);
-    float* largest = output.Pixel(n, oy, ox);
-    std::copy_n(input.Pixel(n, y_begin, x_begin), output.channels, largest);
-    for (int64_t y = y_begin; y < y_end; ++y) {
-      for (int64_t x = x_begin; x < x_end; ++x) {
-        TakeLarger(input.Pixel(n, y, x), largest, output.channels);
-      }
-    }
+    WindowMax({.first = input.Pixel(n, y_begin, x_begin),
+               .rows = y_end - y_begin,
+               .columns = x_end - x_begin},
+              input.row_stride, input.channels, output.Pixel(n, oy, ox));
   }
 }
 
