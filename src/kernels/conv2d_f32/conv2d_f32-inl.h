@@ -49,18 +49,20 @@ struct TileContext {
   bool relu;
 };
 
-// Weights that will be needed after this pass, fetched into the second-level cache a line per step
-// of the inner loop: otherwise the first tile of each pass would wait for all of them.
+// Weights that will be needed after this pass, fetched into the second-level cache a little per
+// step of the inner loop: otherwise the first tile of each pass would wait for all of them. Spread
+// over all tiles of the pass, because more fetches in flight than the processor can track (about a
+// dozen) would hold up the loads of the loop itself.
 struct Prefetch {
   const float* next;
   const float* end;
+  int64_t stride;  // floats per step of the inner loop; several steps may fetch one line
 
-  // The lines for a tile of `num_steps` steps: their start, and the floats from one to the next (0
-  // when there are none left).
+  // Where a tile of `num_steps` steps starts to fetch, and its floats per step (0 when all is
+  // done).
   std::pair<const float*, int64_t> Take(int64_t num_steps) {
-    constexpr int64_t kLine = kVectorAlignment / sizeof(float);
-    if (end - next < num_steps * kLine) return {next, 0};
-    return {std::exchange(next, next + num_steps * kLine), kLine};
+    if (end - next < num_steps * stride) return {next, 0};
+    return {std::exchange(next, next + num_steps * stride), stride};
   }
 };
 
@@ -244,8 +246,13 @@ void ConvolveChunk(const PackedConv2dF32& packed, const NhwcView<const float>& i
     // The next pass or panel follows in memory.
     const float* next = panel + (row + num_rows) * row_length * width;
     const float* end = packed.weights.data() + packed.weights.size();
+    const int64_t num_next = std::min(end - next, num_rows * row_length * width);
+    // A step of a tile of full width reads kFullColumns of the panel's columns for six pixels.
+    const int64_t num_tiles = num_pixels / 6 * ((width + kFullColumns - 1) / kFullColumns);
     Prefetch prefetch{.next = next,
-                      .end = next + std::min(end - next, num_rows * row_length * width)};
+                      .end = next + num_next,
+                      .stride = std::clamp<int64_t>(
+                          (width + num_tiles) / std::max<int64_t>(num_tiles, 1), 1, 16)};
     for (int64_t column = 0; column < width;) {
       const TileContext context{.weights = panel + row * row_length * width + column,
                                 .weight_stride = width,
