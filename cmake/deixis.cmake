@@ -17,6 +17,10 @@ function(deixis_target_defaults target)
   if(DEIXIS_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
+  if(DEIXIS_FUZZ)
+    # What the fuzzers steer by: which branches of the libraries an input reaches.
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
 
 # deixis_test(NAME SOURCES file... [DEPENDS target...] [LABELS label...])
