@@ -18,11 +18,30 @@ int RankOf(std::span<const float> logits, int label) {
   return rank;
 }
 
-double CrossEntropy(std::span<const float> logits, int label) {
+namespace {
+
+double LogSumExp(std::span<const float> logits) {
   const double largest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (const float logit : logits) sum += std::exp(logit - largest);
-  return std::log(sum) + largest - logits[label];
+  return std::log(sum) + largest;
+}
+
+}  // namespace
+
+double CrossEntropy(std::span<const float> logits, int label) {
+  return LogSumExp(logits) - logits[label];
+}
+
+double KullbackLeibler(std::span<const float> p_logits, std::span<const float> q_logits) {
+  const double p_normalizer = LogSumExp(p_logits);
+  const double q_normalizer = LogSumExp(q_logits);
+  double divergence = 0;
+  for (size_t i = 0; i < p_logits.size(); ++i) {
+    const double log_p = p_logits[i] - p_normalizer;
+    divergence += std::exp(log_p) * (log_p - (q_logits[i] - q_normalizer));
+  }
+  return divergence;
 }
 
 double Quantile(std::span<const double> values, double share) {

@@ -11,6 +11,9 @@ int LargestLogit(std::span<const float> logits);
 int RankOf(std::span<const float> logits, int label);
 // -log softmax(logits)[label], in nats.
 double CrossEntropy(std::span<const float> logits, int label);
+// Σ p log(p / q) in nats, p and q being the softmax of the two: what is lost by taking the second
+// for the first. At least 0, up to rounding.
+double KullbackLeibler(std::span<const float> p_logits, std::span<const float> q_logits);
 
 // The value below which `share` (0..1) of `values` lie, linear between neighbours, as numpy's
 // percentile. Not empty. O(n log n).

@@ -38,6 +38,20 @@ TEST(CrossEntropy, DoesNotOverflow) {
   EXPECT_NEAR(CrossEntropy(std::vector<float>{1000, 0}, 0), 0.0, 1e-9);
 }
 
+TEST(KullbackLeibler, IsZeroForTheSameProbabilitiesOnly) {
+  EXPECT_NEAR(KullbackLeibler(std::vector<float>{1, 2, 3}, std::vector<float>{11, 12, 13}), 0,
+              1e-12);
+  EXPECT_GT(KullbackLeibler(std::vector<float>{1, 2, 3}, std::vector<float>{3, 2, 1}), 1);
+}
+
+TEST(KullbackLeibler, HandComputed) {
+  // p = (1/2, 1/2), q = (1/4, 3/4): (log 2 + log(2/3)) / 2, and the reverse.
+  const std::vector<float> p = {0, 0};
+  const std::vector<float> q = {0, std::log(3.0f)};
+  EXPECT_NEAR(KullbackLeibler(p, q), 0.5 * std::log(4.0 / 3), 1e-7);
+  EXPECT_NEAR(KullbackLeibler(q, p), 0.25 * std::log(0.5) + 0.75 * std::log(1.5), 1e-7);
+}
+
 TEST(Quantile, LiesBetweenNeighbours) {
   const std::vector<double> values = {4, 1, 3, 2};
   EXPECT_DOUBLE_EQ(Quantile(values, 0.0), 1.0);

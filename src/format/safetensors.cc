@@ -330,4 +330,10 @@ Status WriteSafetensors(const std::string& path, const TensorFile& file) {
   return out.Commit();
 }
 
+int64_t SafetensorsBytes(const TensorFile& file) {
+  auto bytes = static_cast<int64_t>(kLengthBytes + MakeHeader(file, DataOrder(file)).size());
+  for (const NamedTensor& tensor : file.tensors) bytes += tensor.tensor.num_bytes();
+  return bytes;
+}
+
 }  // namespace deixis

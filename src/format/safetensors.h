@@ -20,4 +20,7 @@ Result<TensorFile> ReadSafetensors(std::span<const std::byte> bytes);
 // multiple of 64. Names must be unique, UTF-8 and not "__metadata__".
 Status WriteSafetensors(const std::string& path, const TensorFile& file);
 
+// The size of the file that WriteSafetensors makes of `file`.
+int64_t SafetensorsBytes(const TensorFile& file);
+
 }  // namespace deixis

@@ -197,6 +197,7 @@ TEST(Safetensors, WritingTheSameTwiceGivesTheSameBytes) {
   ASSERT_TRUE(WriteSafetensors(first, file).ok());
   ASSERT_TRUE(WriteSafetensors(second, file).ok());
   EXPECT_EQ(ReadTextFile(first).value(), ReadTextFile(second).value());
+  EXPECT_EQ(SafetensorsBytes(file), static_cast<int64_t>(std::filesystem::file_size(first)));
   std::filesystem::remove(first);
   std::filesystem::remove(second);
 }

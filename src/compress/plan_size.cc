@@ -1,0 +1,62 @@
+#include "compress/plan_size.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "format/safetensors.h"
+#include "network/graph.h"
+
+namespace deixis {
+namespace {
+
+Tensor Zeros(DType dtype, Shape shape) {
+  const int64_t num_bytes = NumElements(shape).value_or(0) * SizeOf(dtype);
+  return Tensor::FromBytes(dtype, std::move(shape), std::vector<std::byte>(num_bytes));
+}
+
+// The layer as the plan stores it, all zeros.
+Result<LayerParameters> Placeholder(const Model& model, const LayerPlan& plan,
+                                    DType codebook_dtype) {
+  const auto found = model.layers.find(plan.name);
+  if (found == model.layers.end()) {
+    return UsageError("layer \"" + plan.name + "\": the model has no such layer",
+                      "deixis info lists the model's layers");
+  }
+  PalettizedTensor tensor;
+  if (const auto* palettized = std::get_if<PalettizedTensor>(&found->second.weight)) {
+    tensor.shape = palettized->shape;
+  } else {
+    tensor.shape = std::get<Tensor>(found->second.weight).shape();
+  }
+  tensor.num_centroids = plan.num_centroids;
+  tensor.group_rows = GroupRows(plan.granularity, tensor.num_rows());
+  tensor.indices = Zeros(DType::kU8, {tensor.num_rows() * tensor.row_bytes()});
+  tensor.codebook = Zeros(codebook_dtype, {tensor.num_groups(), tensor.num_centroids});
+  tensor.scale = Zeros(DType::kF32, {tensor.num_rows()});
+  Tensor bias = Zeros(DType::kF32, {tensor.num_rows()});
+  return LayerParameters{.weight = std::move(tensor), .bias = std::move(bias)};
+}
+
+}  // namespace
+
+Result<int64_t> LayerBytes(const Model& model, const LayerPlan& plan, DType codebook_dtype) {
+  DEIXIS_ASSIGN(const LayerParameters layer, Placeholder(model, plan, codebook_dtype));
+  return std::get<PalettizedTensor>(layer.weight).num_bytes() + layer.bias->num_bytes();
+}
+
+Result<int64_t> FileBytes(const Model& model, const std::vector<LayerPlan>& plan,
+                          DType codebook_dtype) {
+  Model compressed = model;
+  for (const LayerPlan& layer : plan) {
+    DEIXIS_ASSIGN(compressed.layers[layer.name], Placeholder(model, layer, codebook_dtype));
+    const Node* node = FindNode(model.graph, layer.name);
+    if (node == nullptr) continue;
+    if (const Node* batch_norm = BatchNormAfter(model.graph, *node)) {
+      compressed.batch_norms.erase(batch_norm->name);
+    }
+  }
+  return SafetensorsBytes(ModelToTensors(compressed));
+}
+
+}  // namespace deixis
