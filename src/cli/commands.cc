@@ -27,6 +27,8 @@ constexpr const Command* kCommands[] = {
     &kConvertCommand,
     &kPredictCommand,
     &kEvalCommand,
+    &kCompressCommand,
+    &kStudyCommand,
     &kBenchCommand,
     &kSayCommand,
     &kCompletionCommand,

@@ -8,6 +8,8 @@ namespace deixis::cli {
 extern const Command kInfoCommand;
 extern const Command kConvertCommand;
 extern const Command kBenchCommand;
+extern const Command kCompressCommand;
+extern const Command kStudyCommand;
 extern const Command kPredictCommand;
 extern const Command kEvalCommand;
 extern const Command kSayCommand;

@@ -158,50 +158,48 @@ void Console::Warn(const std::string& message) {
 }
 
 void Console::Progress(std::string_view task, int64_t done, int64_t total) {
+  const double share = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0;
+  ShowProgress(task, share, FormatInteger(done) + "/" + FormatInteger(total));
+}
+
+void Console::ProgressShare(std::string_view task, double share, std::string_view detail) {
+  ShowProgress(task, share, std::string(detail));
+}
+
+void Console::ShowProgress(std::string_view task, double share, const std::string& detail) {
   if (options_.quiet) return;
+  const bool moves = options_.styled_errors;
   const auto now = Clock::now();
   if (task != task_) {
     EndProgress();
     task_ = task;
     task_start_ = now;
-    last_shown_ = options_.styled_errors ? Clock::time_point() : now;
+    // Where every line stays, short tasks say nothing.
+    last_shown_ = moves ? Clock::time_point() : now;
   }
-  const bool finished = total > 0 && done >= total;
-  const auto interval = options_.styled_errors ? Clock::duration(kBarInterval) : kLineInterval;
-  if (now - last_shown_ < interval && !(finished && bar_is_shown_)) return;
+  if (now - last_shown_ < (moves ? Clock::duration(kBarInterval) : kLineInterval)) return;
   last_shown_ = now;
 
-  std::string rest;
-  if (total > 0) {
-    rest = FormatInteger(done) + "/" + FormatInteger(total);
-    const auto elapsed = now - task_start_;
-    if (done > 0 && !finished && elapsed >= kLeastForEta) {
-      const double left =
-          Seconds(elapsed) * static_cast<double>(total - done) / static_cast<double>(done);
-      rest += "  " + FormatDuration(left) + " left";
-    }
-  } else if (done > 0) {
-    rest = FormatInteger(done);
+  share = std::clamp(share, 0.0, 1.0);
+  std::string left;
+  const auto elapsed = now - task_start_;
+  if (share > 0 && share < 1 && elapsed >= kLeastForEta) {
+    left = "  " + FormatDuration(Seconds(elapsed) * (1 - share) / share) + " left";
   }
-  const double fraction =
-      total > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0) : 0;
-  std::string line;
-  if (options_.styled_errors) {
-    line = Printable(task_);
-    if (total > 0) {
-      const int room = options_.error_columns - DisplayWidth(line) - DisplayWidth(rest) - 14;
-      if (room >= kBarColumns) line += "  " + Bar(fraction);
-      line += "  " + FormatFixed(fraction * 100, 0) + " %";
-    }
-    line += "  " + rest;
-    line = "\r\x1b[K" + line;
-    bar_is_shown_ = true;
-  } else {
-    line = "deixis: " + Printable(task_);
-    if (total > 0) line += ": " + FormatFixed(fraction * 100, 0) + " %";
-    line += "  " + rest + "\n";
+  std::string line = PrintableLines(task_);
+  const std::string percent = "  " + FormatFixed(share * 100, 0) + " %";
+  const std::string rest = percent + (detail.empty() ? "" : "  " + PrintableLines(detail)) + left;
+  if (!moves) {
+    (void)WriteToDescriptor(STDERR_FILENO, "deixis: " + line + rest + "\n");
+    return;
   }
-  (void)WriteToDescriptor(STDERR_FILENO, line);
+  const int room = options_.error_columns - DisplayWidth(line) - DisplayWidth(rest) - 3;
+  if (room >= kBarColumns) line += "  " + Bar(share);
+  line += rest;
+  // A line that wraps could not be taken back.
+  if (DisplayWidth(line) >= options_.error_columns) line = PrintableLines(task_) + percent;
+  (void)WriteToDescriptor(STDERR_FILENO, "\r\x1b[K" + line);
+  bar_is_shown_ = true;
 }
 
 void Console::EndProgress() {

@@ -51,6 +51,8 @@ class Console {
   // How far a long task is. On a terminal a bar that moves in place, elsewhere a line every few
   // seconds. `total` 0 when it is not known. May be called from one thread at a time.
   void Progress(std::string_view task, int64_t done, int64_t total);
+  // The same where only a share (0..1) is known; `detail` says what is being worked on.
+  void ProgressShare(std::string_view task, double share, std::string_view detail);
   // Removes the bar, so that what comes next starts at the margin.
   void EndProgress();
 
@@ -60,6 +62,7 @@ class Console {
 
  private:
   int ExitCode(const Status& status) const;
+  void ShowProgress(std::string_view task, double share, const std::string& detail);
 
   ConsoleOptions options_;
   std::string text_;

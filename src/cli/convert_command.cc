@@ -39,14 +39,6 @@ std::string_view TargetText(Target target) {
   return "?";
 }
 
-// What the file is called that the model was made from, by its content.
-void NoteSource(const std::string& sha256, Model& model) {
-  for (const auto& [key, value] : model.provenance) {
-    if (key == kSourceDigestKey) return;
-  }
-  model.provenance.emplace_back(kSourceDigestKey, sha256);
-}
-
 Status ApplyClasses(const std::string& path, Model& model) {
   DEIXIS_ASSIGN(std::vector<std::string> names, ReadClassNames(path));
   const int64_t expected = model.task == Task::kClassify ? model.architecture.num_outputs
@@ -89,7 +81,7 @@ Status RunConvert(const Arguments& arguments, Console& console) {
   if (target == Target::kSafetensors) num_dequantized = 0;
   if (target != Target::kPth) {
     DEIXIS_ASSIGN(const std::string sha256, FileSha256(path));
-    NoteSource(sha256, model);
+    SetProvenance(kSourceDigestKey, sha256, model);
   }
   DeclareOutput(out);
   DEIXIS_RETURN_IF_ERROR(Write(model, target, out));

@@ -223,14 +223,26 @@ void AddModelJson(const Result<Model>& model, const std::vector<LayerLine>& laye
   result["layers"] = LayersJson(layers);
 }
 
+int64_t NumWeights(const Model& model) {
+  int64_t count = 0;
+  for (const auto& [name, layer] : model.layers) {
+    count += NumElements(WeightShape(layer)).value_or(0);
+  }
+  return count;
+}
+
 std::string SummaryText(const TensorFile& file, const FileSummary& summary,
                         const Result<Model>& model, const Style& style) {
   Facts facts;
   facts.Add("file", Printable(summary.path));
   facts.Add("format", std::string(FormatText(file.format)));
+  const std::string contents =
+      model.ok() ? FormatCount(NumWeights(*model)) + " weights in " +
+                       Counted(static_cast<int64_t>(model->layers.size()), "layer")
+                 : FormatCount(summary.num_values) + " numbers";
   facts.Add("size", FormatBytes(summary.file_bytes) + ", " +
                         Counted(static_cast<int64_t>(file.tensors.size()), "tensor") + ", " +
-                        FormatCount(summary.num_values) + " numbers");
+                        contents);
   if (model.ok()) {
     facts.Add("network", style.Bold(model->architecture.name) + ", " +
                              Counted(model->architecture.num_outputs, "output") +

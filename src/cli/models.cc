@@ -86,6 +86,16 @@ void WarnOfSkipped(const Dataset& dataset, Console& console) {
                (dataset.num_skipped == 1 ? "is" : "are") + " no picture");
 }
 
+void SetProvenance(const std::string& key, const std::string& value, Model& model) {
+  for (auto& [name, old_value] : model.provenance) {
+    if (name == key) {
+      old_value = value;
+      return;
+    }
+  }
+  model.provenance.emplace_back(key, value);
+}
+
 Result<std::string> FileSha256(const std::string& path) {
   DEIXIS_ASSIGN(const auto file, MappedFile::Open(path));
   return Sha256Hex(file->bytes());

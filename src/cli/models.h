@@ -53,6 +53,8 @@ void WarnOfSkipped(const Dataset& dataset, Console& console);
 
 // The metadata key of the digest of the file that a model was made from (docs/format.md).
 inline constexpr char kSourceDigestKey[] = "deixis.source.sha256";
+// Sets a key of the model's provenance, replacing what it held.
+void SetProvenance(const std::string& key, const std::string& value, Model& model);
 Result<std::string> FileSha256(const std::string& path);
 
 // The size of a file; kNotFound when there is none.

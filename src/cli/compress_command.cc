@@ -1,0 +1,492 @@
+// `deixis compress`: a smaller model, and what that cost, measured from the file that was written.
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <system_error>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/interrupt.h"
+#include "cli/models.h"
+#include "cli/staged_file.h"
+#include "compress/compress.h"
+#include "compress/evaluate.h"
+#include "compress/picture_set.h"
+#include "compress/search.h"
+#include "format/model_tensors.h"
+#include "format/printable.h"
+#include "format/safetensors.h"
+#include "network/model.h"
+
+namespace deixis::cli {
+namespace {
+
+std::string_view GranularityName(Granularity granularity) {
+  switch (granularity) {
+    case Granularity::kRow:
+      return "row";
+    case Granularity::kGroup:
+      return "group";
+    case Granularity::kTensor:
+      return "tensor";
+  }
+  return "?";
+}
+
+Granularity GranularityOf(const std::string& name) {
+  if (name == "row") return Granularity::kRow;
+  return name == "tensor" ? Granularity::kTensor : Granularity::kGroup;
+}
+
+DType CodebookDTypeOf(const std::string& name) {
+  if (name == "float32") return DType::kF32;
+  return name == "float16" ? DType::kF16 : DType::kI8;
+}
+
+// What flags mean together, which no single record can say.
+Status CheckCombination(const Arguments& arguments) {
+  const std::string& out = arguments.Text("out");
+  if (std::filesystem::path(out).extension() != ".safetensors") {
+    return UsageError("--out " + out + ": expected a name that ends in .safetensors",
+                      "`deixis convert` writes a compressed model in other formats");
+  }
+  const bool has_pictures = arguments.Has("data") || arguments.Has("eval");
+  if (arguments.Has("max-drop") && !has_pictures) {
+    return UsageError("--max-drop needs labelled pictures to measure on", "add --data DIR");
+  }
+  if (arguments.Given("centroids") && arguments.Has("target-bytes")) {
+    return UsageError("--centroids and --target-bytes contradict each other",
+                      "with a target the number of centroids is chosen for each layer");
+  }
+  if (arguments.Has("target-bytes") && arguments.Switch("archive")) {
+    return UsageError("--target-bytes counts indices packed, not as --archive codes them",
+                      "leave one of the two out");
+  }
+  const bool by_magnitude = arguments.Has("prune") && arguments.Text("prune") == "magnitude";
+  if (by_magnitude && !arguments.Has("sparsity")) {
+    return UsageError("--prune magnitude needs --sparsity", "for example: --sparsity 0.5");
+  }
+  if (!by_magnitude && arguments.Has("sparsity")) {
+    return UsageError("--sparsity is for --prune magnitude", "add --prune magnitude");
+  }
+  return Ok();
+}
+
+CompressOptions OptionsOf(const Arguments& arguments, Console& console) {
+  CompressOptions options;
+  options.layers = arguments.Text("layers");
+  options.num_centroids = static_cast<int>(arguments.Integer("centroids"));
+  options.granularity = GranularityOf(arguments.Text("granularity"));
+  options.codebook_dtype = CodebookDTypeOf(arguments.Text("codebook"));
+  if (arguments.Has("prune")) {
+    options.prune_nearest_zero = arguments.Text("prune") == "nearest-zero";
+  }
+  if (arguments.Has("sparsity")) options.sparsity = arguments.Real("sparsity");
+  options.num_threads = ThreadsOf(arguments);
+  options.progress = [&console](const CompressProgress& progress) {
+    console.ProgressShare("compressing", progress.fraction, progress.layer);
+    return true;
+  };
+  return options;
+}
+
+// A model's score on some pictures: accuracy, or the error of where it points.
+struct Score {
+  Task task = Task::kClassify;
+  Evaluation evaluation;
+
+  double top1_points() const { return evaluation.top1() * 100; }
+};
+
+// The pictures that a model is calibrated with and those that it is judged on; may be the same.
+struct Pictures {
+  std::unique_ptr<PictureSet> calibration;  // null without --data
+  std::unique_ptr<PictureSet> test;         // null without --eval
+  PictureSet* judged_on() const { return test ? test.get() : calibration.get(); }
+};
+
+Result<std::unique_ptr<PictureSet>> OpenPictures(const Model& model, const std::string& folder,
+                                                 Console& console) {
+  DEIXIS_ASSIGN(Dataset dataset, OpenDatasetFor(model, folder));
+  WarnOfSkipped(dataset, console);
+  return std::make_unique<PictureSet>(std::move(dataset), model.preprocessing);
+}
+
+Result<std::optional<Score>> Judge(const Model& model, PictureSet* pictures, int num_threads,
+                                   const std::string& task, Console& console) {
+  if (pictures == nullptr) return std::optional<Score>();
+  EvaluateOptions options;
+  options.num_threads = num_threads;
+  options.progress = [&](int64_t done, int64_t total) {
+    console.Progress(task, done, total);
+    return true;
+  };
+  DEIXIS_ASSIGN(Evaluation evaluation, Evaluate(model, *pictures, options));
+  return std::optional<Score>(Score{.task = model.task, .evaluation = std::move(evaluation)});
+}
+
+Result<CompressedModel> CompressAsAsked(const Arguments& arguments, const Model& model,
+                                        PictureSet* calibration, const CompressOptions& options) {
+  if (arguments.Has("target-bytes")) {
+    DEIXIS_ASSIGN(const auto plan,
+                  PlanForBytes(model, calibration, arguments.Bytes("target-bytes"), options));
+    return CompressByPlan(model, plan, calibration, options);
+  }
+  if (arguments.Has("max-drop") && !arguments.Given("centroids")) {
+    if (calibration == nullptr) {
+      return UsageError("--max-drop without --centroids searches, and that needs --data",
+                        "add --data DIR, or fix --centroids");
+    }
+    DEIXIS_ASSIGN(SearchOutcome outcome,
+                  CompressWithinDrop(model, *calibration, arguments.Real("max-drop"), options));
+    return std::move(outcome.compressed);
+  }
+  return Compress(model, calibration, options);
+}
+
+// Everything that was found out, for both kinds of output.
+struct Outcome {
+  std::string source;
+  std::string out;
+  int64_t source_bytes = 0;
+  int64_t float32_bytes = 0;  // of all parameters
+  int64_t file_bytes = 0;
+  bool archived = false;
+  bool written = false;
+  std::optional<Score> before;
+  std::optional<Score> after;
+  std::string judged_on;  // the folder
+  std::string calibrated_on;
+  double seconds = 0;
+  const Model* model = nullptr;
+  const CompressedModel* compressed = nullptr;
+
+  double ratio() const {
+    return static_cast<double>(source_bytes) / static_cast<double>(file_bytes);
+  }
+  double float32_ratio() const {
+    return static_cast<double>(float32_bytes) / static_cast<double>(file_bytes);
+  }
+};
+
+// The parameters that inference needs, at four bytes each.
+int64_t Float32Bytes(const Model& model) {
+  int64_t count = 0;
+  for (const auto& [name, layer] : model.layers) {
+    count += NumElements(WeightShape(layer)).value_or(0);
+    if (layer.bias) count += layer.bias->num_elements();
+  }
+  for (const auto& [name, norm] : model.batch_norms) count += 4 * norm.weight.num_elements();
+  return 4 * count;
+}
+
+Json LayersJson(const Outcome& outcome) {
+  Json list = Json::array();
+  const bool calibrated = outcome.compressed->calibration_pictures > 0;
+  for (const LayerReport& report : outcome.compressed->layers) {
+    list.push_back(
+        Json{{"name", report.plan.name},
+             {"shape", report.shape},
+             {"centroids", report.plan.num_centroids},
+             {"granularity", GranularityName(report.plan.granularity)},
+             {"bytes_before", report.bytes_before},
+             {"bytes_after", report.bytes_after},
+             {"sparsity", report.sparsity},
+             {"weight_mse", report.weight_mse},
+             {"weight_snr_db", report.weight_snr_db},
+             {"output_snr_db", calibrated ? Json(report.output_snr_db) : Json(nullptr)}});
+  }
+  return list;
+}
+
+Json OutcomeJson(const Outcome& outcome) {
+  const bool classifies = outcome.model->task == Task::kClassify;
+  const auto top1 = [&](const std::optional<Score>& score) {
+    return score && classifies ? Json(score->evaluation.top1()) : Json(nullptr);
+  };
+  Json result{{"model", outcome.source},
+              {"architecture", outcome.model->architecture.name},
+              {"out", outcome.out},
+              {"written", outcome.written},
+              {"file_bytes", outcome.file_bytes},
+              {"source_bytes", outcome.source_bytes},
+              {"ratio", outcome.ratio()},
+              {"float32_bytes", outcome.float32_bytes},
+              {"float32_ratio", outcome.float32_ratio()},
+              {"archived", outcome.archived},
+              {"top1_before", top1(outcome.before)},
+              {"top1_after", top1(outcome.after)}};
+  if (outcome.before && !classifies) {
+    result["mean_error_px_before"] = outcome.before->evaluation.mean_error_px();
+    result["mean_error_px_after"] = outcome.after->evaluation.mean_error_px();
+  }
+  if (outcome.before) {
+    result["measured_on"] = outcome.judged_on;
+    result["images"] = outcome.before->evaluation.images;
+  }
+  result["calibration_images"] = outcome.compressed->calibration_pictures;
+  result["seconds"] = outcome.seconds;
+  result["layers"] = LayersJson(outcome);
+  return result;
+}
+
+std::string ScoreText(const Outcome& outcome, const Style& style) {
+  const Evaluation& before = outcome.before->evaluation;
+  const Evaluation& after = outcome.after->evaluation;
+  if (outcome.model->task == Task::kLocate) {
+    return FormatFixed(before.mean_error_px(), 2) + " px -> " +
+           style.Bold(FormatFixed(after.mean_error_px(), 2) + " px");
+  }
+  const double change = (after.top1() - before.top1()) * 100;
+  return FormatPercent(before.top1()) + " -> " + style.Bold(FormatPercent(after.top1())) + "  " +
+         (change > 0 ? "+" : "") + FormatFixed(change, 2) + " points";
+}
+
+std::string LayersText(const Outcome& outcome, const Style& style) {
+  const bool calibrated = outcome.compressed->calibration_pictures > 0;
+  bool pruned = false;
+  for (const LayerReport& report : outcome.compressed->layers) {
+    pruned = pruned || report.plan.prune_nearest_zero || report.plan.sparsity > 0;
+  }
+  std::vector<Table::Column> columns = {{"layer", Align::kLeft},  {"shape", Align::kLeft},
+                                        {"K", Align::kRight},     {"before", Align::kRight},
+                                        {"after", Align::kRight}, {"weights", Align::kRight}};
+  if (calibrated) columns.push_back({"outputs", Align::kRight});
+  if (pruned) columns.push_back({"zeros", Align::kRight});
+  Table table(columns);
+  for (const LayerReport& report : outcome.compressed->layers) {
+    std::vector<std::string> row = {report.plan.name,
+                                    ToString(report.shape),
+                                    std::to_string(report.plan.num_centroids),
+                                    FormatBytes(report.bytes_before),
+                                    FormatBytes(report.bytes_after),
+                                    FormatFixed(report.weight_snr_db, 1) + " dB"};
+    if (calibrated) row.push_back(FormatFixed(report.output_snr_db, 1) + " dB");
+    if (pruned) row.push_back(FormatPercent(report.sparsity, 1));
+    table.AddRow(std::move(row));
+  }
+  return table.Render(style);
+}
+
+std::string OutcomeText(const Outcome& outcome, const Arguments& arguments, const Style& style) {
+  Facts facts;
+  facts.Add("model", Printable(outcome.source) + "  " + outcome.model->architecture.name);
+  facts.Add(
+      outcome.written ? "written" : "not written",
+      Printable(outcome.out) +
+          (arguments.Has("target-bytes") ? ""
+                                         : "  one codebook per " + arguments.Text("granularity")) +
+          (outcome.archived ? ", archived" : ""));
+  facts.Add("size", FormatBytes(outcome.source_bytes) + " -> " +
+                        style.Bold(FormatBytes(outcome.file_bytes)) + "  " +
+                        FormatFixed(outcome.ratio(), 2) + "x smaller, " +
+                        FormatFixed(outcome.float32_ratio(), 2) + "x than float32");
+  if (outcome.before) {
+    const bool same = outcome.judged_on == outcome.calibrated_on;
+    facts.Add(outcome.model->task == Task::kClassify ? "top-1" : "mean error",
+              ScoreText(outcome, style) + "  on " +
+                  Counted(outcome.before->evaluation.images, "picture") + " of " +
+                  Printable(outcome.judged_on) + (same ? ", which it was calibrated with" : ""));
+  } else {
+    facts.Add("accuracy", "not measured: no --data");
+  }
+  if (outcome.compressed->calibration_pictures > 0) {
+    facts.Add("calibrated", "with " + Counted(outcome.compressed->calibration_pictures, "picture") +
+                                " of " + Printable(outcome.calibrated_on) +
+                                ", mirror images included");
+  }
+  facts.Add("time", FormatSeconds(outcome.seconds));
+  const size_t kept = outcome.model->layers.size() - outcome.compressed->layers.size();
+  if (kept > 0) {
+    facts.Add("left as is", Counted(static_cast<int64_t>(kept), "layer") + ", bit for bit");
+  }
+  return facts.Render(style) + "\n" + LayersText(outcome, style);
+}
+
+// The gate of --max-drop.
+Status CheckDrop(const Arguments& arguments, const Outcome& outcome) {
+  if (!arguments.Has("max-drop")) return Ok();
+  const double allowed = arguments.Real("max-drop");
+  const double drop = (outcome.before->evaluation.top1() - outcome.after->evaluation.top1()) * 100;
+  // A picture is never split: a drop of exactly the limit must not fail by rounding.
+  if (drop <= allowed + 1e-9) return Ok();
+  return Error{ErrorCode::kQualityMissed,
+               "top-1 dropped by " + FormatFixed(drop, 2) + " points, more than the " +
+                   FormatFixed(allowed, 2) + " that --max-drop allows; nothing was written",
+               "use more --centroids, leave layers out with --layers, or give more pictures with "
+               "--data"};
+}
+
+Status RunCompress(const Arguments& arguments, Console& console) {
+  const auto start = std::chrono::steady_clock::now();
+  DEIXIS_RETURN_IF_ERROR(CheckCombination(arguments));
+  Outcome outcome;
+  outcome.source = arguments.words().front();
+  outcome.out = arguments.Text("out");
+  DEIXIS_RETURN_IF_ERROR(
+      CheckOutput("--out", outcome.out, outcome.source, arguments.Switch("overwrite")));
+  DEIXIS_ASSIGN(const Model model, LoadModel(outcome.source));
+  outcome.model = &model;
+  if (arguments.Has("max-drop") && model.task != Task::kClassify) {
+    return UsageError("--max-drop is for models that classify, and " + outcome.source + " locates",
+                      "leave the flag out");
+  }
+  Pictures pictures;
+  if (arguments.Has("data")) {
+    outcome.calibrated_on = outcome.judged_on = arguments.Text("data");
+    DEIXIS_ASSIGN(pictures.calibration, OpenPictures(model, outcome.calibrated_on, console));
+  }
+  if (arguments.Has("eval")) {
+    outcome.judged_on = arguments.Text("eval");
+    DEIXIS_ASSIGN(pictures.test, OpenPictures(model, outcome.judged_on, console));
+  }
+
+  const CompressOptions options = OptionsOf(arguments, console);
+  DEIXIS_RETURN_IF_ERROR(options.Validate());
+  DEIXIS_ASSIGN(outcome.before, Judge(model, pictures.judged_on(), options.num_threads,
+                                      "measuring the original", console));
+  DEIXIS_ASSIGN(CompressedModel compressed,
+                CompressAsAsked(arguments, model, pictures.calibration.get(), options));
+  outcome.compressed = &compressed;
+
+  DEIXIS_ASSIGN(const std::string sha256, FileSha256(outcome.source));
+  SetProvenance(kSourceDigestKey, sha256, compressed.model);
+  TensorFile file = ModelToTensors(compressed.model);
+  outcome.archived = arguments.Switch("archive");
+  if (outcome.archived) {
+    DEIXIS_ASSIGN(file, ToArchiveForm(file));
+  }
+  StagedFile staged(outcome.out);
+  DEIXIS_RETURN_IF_ERROR(WriteSafetensors(staged.path(), file));
+
+  // From here on only the file counts.
+  DEIXIS_ASSIGN(const Model loaded, LoadModel(staged.path()));
+  DEIXIS_ASSIGN(outcome.after, Judge(loaded, pictures.judged_on(), options.num_threads,
+                                     "measuring the result", console));
+  DEIXIS_ASSIGN(outcome.source_bytes, FileBytes(outcome.source));
+  DEIXIS_ASSIGN(outcome.file_bytes, FileBytes(staged.path()));
+  outcome.float32_bytes = Float32Bytes(model);
+  Status status = CheckDrop(arguments, outcome);
+  if (status.ok()) status = staged.Commit();
+  outcome.written = status.ok();
+  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  console.SetResult("compress", OutcomeJson(outcome));
+  console.Print(OutcomeText(outcome, arguments, console.style()));
+  return status;
+}
+
+constexpr Positional kPositionals[] = {
+    {.name = "MODEL", .help = "A network that Deixis knows"},
+};
+constexpr Flag kFlags[] = {
+    {.name = "out",
+     .letter = 'o',
+     .kind = ValueKind::kFile,
+     .value_name = "FILE",
+     .help = "Where to write the compressed model (.safetensors)",
+     .example = "small.safetensors",
+     .required = true},
+    {.name = "data",
+     .kind = ValueKind::kFolder,
+     .value_name = "DIR",
+     .help = "Pictures to calibrate with, and to measure on unless --eval is given",
+     .default_note = "none: weights only, accuracy not measured",
+     .example = "photos/train"},
+    {.name = "eval",
+     .kind = ValueKind::kFolder,
+     .value_name = "DIR",
+     .help = "Labelled pictures to measure on",
+     .default_note = "those of --data",
+     .example = "photos/test"},
+    {.name = "centroids",
+     .letter = 'k',
+     .kind = ValueKind::kInteger,
+     .value_name = "K",
+     .help = "Centroids of each codebook: 16 makes 4-bit indices",
+     .default_value = "16",
+     .environment = "DEIXIS_CENTROIDS",
+     .example = "8",
+     .minimum = 2,
+     .maximum = kMaxCentroids},
+    {.name = "granularity",
+     .kind = ValueKind::kChoice,
+     .value_name = "G",
+     .help = "What shares a codebook: an output channel, four of them, or the layer",
+     .default_value = "group",
+     .environment = "DEIXIS_GRANULARITY",
+     .allowed = "row|group|tensor",
+     .example = "row"},
+    {.name = "layers",
+     .kind = ValueKind::kText,
+     .value_name = "REGEX",
+     .help = "The layers to compress: all, or a regular expression for whole names",
+     .default_value = "all",
+     .example = "'layer[234].*'"},
+    {.name = "target-bytes",
+     .kind = ValueKind::kBytes,
+     .value_name = "SIZE",
+     .help = "Choose the centroids of each layer so that the file takes at most this",
+     .example = "400k"},
+    {.name = "max-drop",
+     .kind = ValueKind::kReal,
+     .value_name = "POINTS",
+     .help = "Allow at most this loss of top-1 in percentage points; without --centroids, search "
+             "for the smallest file that keeps it",
+     .example = "0.5",
+     .minimum = 0,
+     .maximum = 100},
+    {.name = "prune",
+     .kind = ValueKind::kChoice,
+     .value_name = "HOW",
+     .help = "Set weights to 0: those of the centroid nearest to zero, or the smallest",
+     .allowed = "nearest-zero|magnitude",
+     .example = "nearest-zero"},
+    {.name = "sparsity",
+     .kind = ValueKind::kReal,
+     .value_name = "SHARE",
+     .help = "Of the weights of each layer that --prune magnitude sets to 0",
+     .example = "0.5",
+     .minimum = 0,
+     .maximum = 0.99},
+    {.name = "codebook",
+     .kind = ValueKind::kChoice,
+     .value_name = "DTYPE",
+     .help = "How centroids are stored; the runtime's fast kernels take int8",
+     .default_value = "int8",
+     .allowed = "int8|float16|float32",
+     .example = "float16"},
+    {.name = "archive", .help = "Also code the indices by their entropy: smaller on disk"},
+    {.name = "overwrite", .help = "Replace FILE if it is there; never the model that is read"},
+    kThreadsFlag,
+};
+constexpr Example kExamples[] = {
+    {"compress resnet18.pth --out small.safetensors", "4-bit weights, in seconds, no pictures"},
+    {"compress resnet18.pth --out small.safetensors --data photos/train --eval photos/test",
+     "better: calibrated with pictures, and measured"},
+    {"compress resnet18.pth --out small.safetensors --target-bytes 5MB --data photos/train",
+     "as good as it gets within a size"},
+    {"compress resnet18.pth --out small.safetensors --max-drop 0.5 --data photos/train",
+     "as small as it gets within a loss; exit code 8 when it cannot"},
+};
+
+}  // namespace
+
+constinit const Command kCompressCommand = {
+    .name = "compress",
+    .summary = "make a model small, and measure what that cost",
+    .description =
+        "Replaces weights by indices into small codebooks. With --data the layers are fitted to "
+        "give what the original gives on those pictures; no labels are used for that and nothing "
+        "is trained. The file is written, loaded again and judged from there; it appears under its "
+        "name only when all that has gone well.\n\n"
+        "In the table, weights and outputs are signal-to-noise ratios against the original: more "
+        "is better. Layers that --layers leaves out stay bit for bit as they are.",
+    .positionals = kPositionals,
+    .flags = kFlags,
+    .examples = kExamples,
+    .run = RunCompress,
+};
+
+}  // namespace deixis::cli
