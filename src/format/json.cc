@@ -281,6 +281,7 @@ class Parser {
         std::from_chars(exponent.data(), exponent.data() + exponent.size(), magnitude);
     if (parsed.ec != std::errc()) return negative;  // an exponent beyond int64 outweighs any text
     const int64_t place = static_cast<int64_t>(point) - static_cast<int64_t>(first);
+    magnitude = std::min(magnitude, int64_t{1} << 60);  // beyond the length of any text
     return (negative ? -magnitude : magnitude) + place < 0;
   }
 

@@ -46,6 +46,7 @@ TEST(ParseJson, ReadsNumbersExactly) {
   EXPECT_EQ(ParseJson("0.0000e99999999999999999999")->AsNumber(), 0.0);
   EXPECT_EQ(ParseJson("0." + std::string(400, '0') + "1")->AsNumber(), 0.0);
   EXPECT_EQ(ParseJson("1e-99999999999999999999")->AsNumber(), 0.0);
+  EXPECT_EQ(ParseJson("0.01e-9223372036854775807")->AsNumber(), 0.0);
   EXPECT_EQ(ParseJson("1.7976931348623157e308")->AsNumber(), std::numeric_limits<double>::max());
 }
 
@@ -91,6 +92,7 @@ TEST(ParseJson, RefusesEverythingElseInWords) {
       {"1e400", "within double's range"},
       {"-1e99999999999999999999", "within double's range"},
       {"0.1e400", "within double's range"},
+      {"-114e009223372036854775805", "within double's range"},
       {"\"", "expected '\"', found the end"},
       {"\"\n\"", "expected an escape, found byte 10"},
       {"\"\\x\"", "expected an escape, found 'x'"},

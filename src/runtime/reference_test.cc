@@ -5,41 +5,17 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 #include <vector>
 
-#include "base/file.h"
 #include "base/testing/compare.h"
+#include "base/testing/npy.h"
 #include "network/model.h"
 #include "runtime/executor.h"
 #include "runtime/testing/error_analysis.h"
 
 namespace deixis {
 namespace {
-
-// The float32 data of a .npy file of version 1 in C order: what follows its header.
-std::vector<float> ReadNpyFloats(const std::string& path) {
-  const auto file = MappedFile::Open(path);
-  if (!file.ok()) {
-    ADD_FAILURE() << file.error().message;
-    return {};
-  }
-  const auto bytes = (*file)->bytes();
-  uint16_t header_bytes = 0;
-  if (bytes.size() < 10 || std::memcmp(bytes.data(), "\x93NUMPY\x01", 7) != 0) {
-    ADD_FAILURE() << path << " is no .npy file of version 1";
-    return {};
-  }
-  std::memcpy(&header_bytes, bytes.data() + 8, sizeof(header_bytes));
-  const std::string header(reinterpret_cast<const char*>(bytes.data()) + 10, header_bytes);
-  EXPECT_NE(header.find("'<f4'"), std::string::npos) << header;
-  EXPECT_NE(header.find("'fortran_order': False"), std::string::npos) << header;
-  const auto data = bytes.subspan(10 + size_t{header_bytes});
-  std::vector<float> values(data.size() / sizeof(float));
-  std::memcpy(values.data(), data.data(), values.size() * sizeof(float));
-  return values;
-}
 
 // [3, H, W] -> [H, W, 3].
 std::vector<float> ToNhwc(const std::vector<float>& chw, int64_t height, int64_t width) {
@@ -60,7 +36,8 @@ TEST(Reference, ImageNetResnet18OnAPreprocessedPicture) {
   const auto model = LoadModel(data + "/imagenet_resnet18/resnet18.pth");
   ASSERT_TRUE(model.ok()) << model.error().message;
   const std::string reference = data + "/imagenet_sample/reference/";
-  const std::vector<float> input = ToNhwc(ReadNpyFloats(reference + "input_tensor.npy"), 224, 224);
+  const std::vector<float> input =
+      ToNhwc(testing::ReadNpyFloats(reference + "input_tensor.npy"), 224, 224);
   ASSERT_EQ(input.size(), 224u * 224 * 3);
 
   auto executor = Executor::Create(*model, {.num_threads = 2});
