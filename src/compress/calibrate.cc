@@ -10,13 +10,18 @@
 
 #include "compress/activation_stream.h"
 #include "compress/compress_layer.h"
+#include "compress/int8_codebook.h"
 #include "compress/layer_fit.h"
 #include "compress/layer_samples.h"
+#include "compress/prune.h"
 #include "compress/segments.h"
 #include "kernels/linear_f32/linear_f32.h"
 
 namespace deixis {
 namespace {
+
+constexpr double kSmallestRidge = 1e-12;
+constexpr double kLargestSpread = 2;
 
 // The layer as fitted: palettization, bias, and how near its output comes to the target.
 struct FittedLayer {
@@ -50,92 +55,106 @@ std::vector<float> BiasFor(std::span<const float> weights, std::span<const doubl
   return bias;
 }
 
-class Calibration {
+class LayerCalibration {
  public:
-  Calibration(const CompressOptions& options, ThreadPool& pool) : options_(options), pool_(pool) {}
+  LayerCalibration(const CompressOptions& options, ThreadPool& pool)
+      : options_(options), pool_(pool) {}
 
   Result<FittedLayer> Fit(const LayerPlan& plan, const FoldedWeights& folded,
                           const LayerSamples& samples, const ActivationStream& compressed) {
-    const CalibrationOptions& calibration = options_.calibration;
     const LayerSamples::Moments moments = samples.Gather(compressed, pool_);
-    const int64_t length = samples.row_length();
-    const int64_t rows = samples.num_outputs();
+    DEIXIS_ASSIGN(const std::vector<uint8_t> pruned, PrunedMask(plan, folded));
+    if (options_.calibration.error_feedback) {
+      DEIXIS_ASSIGN(Palettization fitted, FitOutput(plan, folded, moments, pruned));
+      return Match(std::move(fitted), moments, options_.calibration.spread);
+    }
+    DEIXIS_ASSIGN(Palettization clustered, FitWeights(plan, folded, moments, pruned));
+    return Match(std::move(clustered), moments, /*spread=*/1);
+  }
 
-    // |X̂w - y|² / n + λ|w - w₀|².
+ private:
+  // What H's diagonal is raised by, so that inputs that hardly vary leave the weights alone.
+  float RidgeOf(const LayerSamples::Moments& moments) const {
+    const auto length = static_cast<int64_t>(moments.input_mean.size());
     double trace = 0;
     for (int64_t i = 0; i < length; ++i) trace += moments.covariance[i * (length + 1)];
-    const auto ridge = static_cast<float>(
-        std::max(calibration.damping * trace / static_cast<double>(length), 1e-12));
-    QuadraticProblem problem{.shape = folded.shape,
-                             .hessian = moments.covariance,
-                             .linear = WithRidge(moments.cross, ridge, folded.weights)};
-    for (int64_t i = 0; i < length; ++i) problem.hessian[i * (length + 1)] += ridge;
+    return static_cast<float>(std::max(
+        options_.calibration.damping * trace / static_cast<double>(length), kSmallestRidge));
+  }
 
-    DEIXIS_ASSIGN(const std::vector<uint8_t> pruned, PrunedMask(plan, folded));
+  // The codebooks and indices that disturb the output least: |X̂w - y|² / n + λ|w - w₀|². Means are
+  // taken out of X̂ and y, since the bias is free.
+  Result<Palettization> FitOutput(const LayerPlan& plan, const FoldedWeights& folded,
+                                  const LayerSamples::Moments& moments,
+                                  std::span<const uint8_t> pruned) {
+    const auto length = static_cast<int64_t>(moments.input_mean.size());
+    const float ridge = RidgeOf(moments);
+    QuadraticProblem problem{
+        .shape = folded.shape, .hessian = moments.covariance, .linear = moments.cross};
+    for (int64_t i = 0; i < length; ++i) problem.hessian[i * (length + 1)] += ridge;
+    for (size_t at = 0; at < problem.linear.size(); ++at) {
+      problem.linear[at] += ridge * folded.weights[at];
+    }
     DEIXIS_ASSIGN(LayerFit fit, LayerFit::Create(std::move(problem), PalettizeOptionsOf(plan),
                                                  pruned, plan.prune_nearest_zero, pool_));
-    fit.Improve(calibration.rounds, pool_);
+    fit.Improve(options_.calibration.rounds, pool_);
     if (options_.codebook_dtype == DType::kI8) {
       fit.RoundToInt8(pool_);
       fit.Improve(1, pool_);
     }
-    std::vector<float> weights = DenseWeights(fit.palettization());
-    std::vector<double> target_mean = moments.target_mean;
-    std::vector<float> bias = BiasFor(weights, moments.input_mean, target_mean);
-    for (int round = 0; samples.relu_follows() && round < calibration.rectified_rounds; ++round) {
-      LayerSamples::RectifiedMoments rectified =
-          samples.GatherRectified(compressed, moments, weights, bias, pool_);
-      fit.SetLinear(WithRidge(rectified.cross, ridge, folded.weights));
-      fit.Improve(1, pool_);
-      weights = DenseWeights(fit.palettization());
-      target_mean = std::move(rectified.target_mean);
-      bias = BiasFor(weights, moments.input_mean, target_mean);
-    }
+    return fit.palettization();
+  }
 
-    FittedLayer result{.palettization = fit.palettization()};
-    // Variances of the output and its error, from the moments.
-    std::vector<float> spread(weights.size());
-    LinearF32Products(moments.covariance, weights, spread, rows);
-    const std::vector<double> variance = RowProducts(weights, spread, rows);
+  // The codebooks and indices nearest to the weights themselves, weighted by the inputs' variance.
+  Result<Palettization> FitWeights(const LayerPlan& plan, const FoldedWeights& folded,
+                                   const LayerSamples::Moments& moments,
+                                   std::span<const uint8_t> pruned) {
+    const auto length = static_cast<int64_t>(moments.input_mean.size());
+    std::vector<float> importance(length, RidgeOf(moments));
+    for (int64_t i = 0; i < length; ++i) importance[i] += moments.covariance[i * (length + 1)];
+    DEIXIS_ASSIGN(Palettization result,
+                  Palettize(folded.weights, folded.shape, PalettizeOptionsOf(plan), importance,
+                            pruned, pool_));
+    if (plan.prune_nearest_zero) PruneNearestZero(result);
+    if (options_.codebook_dtype == DType::kI8) {
+      RoundCodebooksToInt8(result, importance, pool_);
+      PolishInt8Codebooks(result, folded.weights, importance, pool_);
+    }
+    return result;
+  }
+
+  // Scales and bias by which each channel's output gets back its spread (to the power `spread`) and
+  // its mean. Nothing changes when the output is what it was.
+  FittedLayer Match(Palettization palettization, const LayerSamples::Moments& moments,
+                    double spread) {
+    const int64_t rows = palettization.num_rows();
+    const int64_t length = palettization.row_length();
+    std::vector<float> weights = DenseWeights(palettization);
+    std::vector<float> products(weights.size());
+    LinearF32(PackLinearF32(length, length, moments.covariance), weights.data(), products.data(),
+              rows, &pool_);
+    const std::vector<double> variance = RowProducts(weights, products, rows);
     const std::vector<double> agreement = RowProducts(weights, moments.cross, rows);
     double signal = 0;
     double noise = 0;
     for (int64_t o = 0; o < rows; ++o) {
       signal += moments.target_variance[o];
       noise += moments.target_variance[o] - 2 * agreement[o] + variance[o];
-      // A least-squares fit is narrower than its target. Part of the spread is given back.
-      if (!(variance[o] > 0) || !(moments.target_variance[o] > 0)) continue;
-      const double factor =
-          std::pow(moments.target_variance[o] / variance[o], calibration.spread / 2);
-      result.palettization.scale[o] =
-          static_cast<float>(result.palettization.scale[o] * std::clamp(factor, 0.5, 2.0));
+      const double factor = std::pow(moments.original_variance[o] / variance[o], spread / 2);
+      if (!std::isnormal(factor)) continue;  // a channel that is constant
+      palettization.scale[o] = static_cast<float>(
+          palettization.scale[o] * std::clamp(factor, 1 / kLargestSpread, kLargestSpread));
     }
-    result.output_snr_db = 10 * std::log10(signal / std::max(noise, 1e-30));
-    weights = DenseWeights(result.palettization);
-    result.bias = BiasFor(weights, moments.input_mean, target_mean);
+    weights = DenseWeights(palettization);
+    FittedLayer result{.palettization = std::move(palettization),
+                       .bias = BiasFor(weights, moments.input_mean, moments.target_mean),
+                       .output_snr_db = 10 * std::log10(signal / std::max(noise, kSmallestRidge))};
     return result;
   }
-
- private:
-  static std::vector<float> WithRidge(std::vector<float> cross, float ridge,
-                                      std::span<const float> weights) {
-    for (size_t at = 0; at < cross.size(); ++at) cross[at] += ridge * weights[at];
-    return cross;
-  }
-
-  void LinearF32Products(std::span<const float> matrix, std::span<const float> rows,
-                         std::span<float> products, int64_t num_rows);
 
   const CompressOptions& options_;
   ThreadPool& pool_;
 };
-
-void Calibration::LinearF32Products(std::span<const float> matrix, std::span<const float> rows,
-                                    std::span<float> products, int64_t num_rows) {
-  const auto length = static_cast<int64_t>(rows.size()) / num_rows;
-  const PackedConv2dF32 packed = PackLinearF32(length, length, matrix);
-  LinearF32(packed, rows.data(), products.data(), num_rows, &pool_);
-}
 
 PackedConv2dF32 PackLayer(const Node& node, std::span<const float> weights,
                           std::span<const float> bias) {
@@ -170,10 +189,11 @@ Result<CompressedModel> CompressCalibrated(const Model& model, const std::vector
   std::map<std::string, const LayerPlan*> plan_of;
   for (const LayerPlan& layer : plan) plan_of[layer.name] = &layer;
 
-  CompressedModel result{.model = model};
+  CompressedModel result;
+  result.model = model;
   result.calibration_pictures = input.num_originals;
   std::map<std::string, LayerReport> reports;
-  Calibration calibration(options, pool);
+  LayerCalibration calibration(options, pool);
   for (size_t s = 0; s < segments.size(); ++s) {
     const Segment& segment = segments[s];
     const bool is_layer = segment.layer >= 0;

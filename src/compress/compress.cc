@@ -59,7 +59,8 @@ Status RoundCodebooks(DType dtype, const FoldedWeights& folded, Palettization& p
 Result<CompressedModel> CompressWithoutPictures(const Model& model,
                                                 const std::vector<LayerPlan>& plan,
                                                 const CompressOptions& options, ThreadPool& pool) {
-  CompressedModel result{.model = model};
+  CompressedModel result;
+  result.model = model;
   for (size_t i = 0; i < plan.size(); ++i) {
     if (options.progress &&
         !options.progress({"compress", plan[i].name,
@@ -98,7 +99,7 @@ Status CompressOptions::Validate() const {
                       "choose one of them");
   }
   if (calibration.max_pictures < 1 || calibration.max_rows < 1 || !(calibration.damping > 0) ||
-      calibration.rounds < 0 || calibration.rectified_rounds < 0) {
+      calibration.rounds < 0) {
     return UsageError("calibration: expected positive numbers of pictures and rows, damping > 0");
   }
   return Ok();

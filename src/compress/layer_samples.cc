@@ -1,12 +1,10 @@
 #include "compress/layer_samples.h"
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <numeric>
 
 #include "base/rng.h"
 #include "kernels/gemm_f32/gemm_f32.h"
-#include "kernels/linear_f32/linear_f32.h"
 
 namespace deixis {
 namespace {
@@ -15,8 +13,25 @@ namespace {
 constexpr int64_t kBlockRows = 4096;
 constexpr uint64_t kPositionSeed = 0x6C61796572;
 
-using RowMajorMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using MatrixView = Eigen::Map<const RowMajorMatrix, 0, Eigen::OuterStride<>>;
+// Variance of each column of [rows, columns].
+std::vector<double> ColumnVariances(std::span<const float> values, int64_t columns) {
+  const auto rows = static_cast<int64_t>(values.size()) / columns;
+  std::vector<double> sum(columns, 0.0);
+  std::vector<double> square(columns, 0.0);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) {
+      const double value = values[r * columns + c];
+      sum[c] += value;
+      square[c] += value * value;
+    }
+  }
+  const auto count = static_cast<double>(rows);
+  for (int64_t c = 0; c < columns; ++c) {
+    const double mean = sum[c] / count;
+    square[c] = std::max(0.0, square[c] / count - mean * mean);
+  }
+  return square;
+}
 
 }  // namespace
 
@@ -35,7 +50,6 @@ LayerSamples::LayerSamples(const Graph& graph, const Segment& segment,
   int value = segment.layer + 1;
   for (const int index : segment.tail) {
     const Node& node = graph.nodes[index];
-    if (node.kind == OpKind::kRelu) relu_follows_ = true;
     if (node.kind != OpKind::kBatchNorm && node.kind != OpKind::kAdd) break;
     if (node.kind == OpKind::kAdd) {
       shortcuts_.push_back(node.inputs[0] == value ? node.inputs[1] : node.inputs[0]);
@@ -66,6 +80,7 @@ void LayerSamples::TakeOriginal(int64_t n, std::span<const float> layer_output) 
 
 void LayerSamples::TakeShortcuts(const ActivationStream& original,
                                  const ActivationStream& compressed, ThreadPool& pool) {
+  original_variance_ = ColumnVariances(goals_, num_outputs_);
   if (shortcuts_.empty()) return;
   shortcut_.assign(goals_.size(), 0.0f);
   pool.ParallelFor(num_pictures_, [&](int64_t n, int) {
@@ -113,6 +128,7 @@ LayerSamples::Moments LayerSamples::Gather(const ActivationStream& compressed,
   const auto total = static_cast<double>(num_rows());
   const double* sums = gram.data() + (width - 1) * width;
   Moments moments;
+  moments.original_variance = original_variance_;
   for (int64_t i = 0; i < row_length_; ++i) moments.input_mean.push_back(sums[i] / total);
   for (int64_t o = 0; o < num_outputs_; ++o) {
     const double mean = sums[row_length_ + o] / total;
@@ -136,58 +152,6 @@ LayerSamples::Moments LayerSamples::Gather(const ActivationStream& compressed,
     }
   }
   return moments;
-}
-
-LayerSamples::RectifiedMoments LayerSamples::GatherRectified(const ActivationStream& compressed,
-                                                             const Moments& moments,
-                                                             std::span<const float> weights,
-                                                             std::span<const float> bias,
-                                                             ThreadPool& pool) const {
-  const PackedConv2dF32 packed = PackLinearF32(row_length_, num_outputs_, weights, bias);
-  const int64_t pictures_per_block = std::max<int64_t>(1, kBlockRows / rows_per_picture_);
-  AlignedVector<float> inputs(pictures_per_block * rows_per_picture_ * row_length_);
-  AlignedVector<float> outputs(pictures_per_block * rows_per_picture_ * num_outputs_);
-  // Differences to Gather's targets are summed: they are sparse and small, so float32 is enough.
-  RowMajorMatrix cross = RowMajorMatrix::Zero(num_outputs_, row_length_);
-  std::vector<double> mean(num_outputs_, 0.0);
-  for (int64_t begin = 0; begin < num_pictures_; begin += pictures_per_block) {
-    const int64_t count = std::min(pictures_per_block, num_pictures_ - begin);
-    pool.ParallelFor(count, [&](int64_t i, int) {
-      compressed.GatherInputs(layer_, segment_.input, begin + i, positions(begin + i),
-                              inputs.data() + i * rows_per_picture_ * row_length_, row_length_);
-    });
-    const int64_t rows = count * rows_per_picture_;
-    LinearF32(packed, inputs.data(), outputs.data(), rows, &pool);
-    const int64_t offset = first_row(begin) * num_outputs_;
-    for (int64_t at = 0; at < rows * num_outputs_; ++at) {
-      const float goal = goals_[offset + at];
-      const float shortcut = shortcut_.empty() ? 0.0f : shortcut_[offset + at];
-      const float target = goal > 0 ? goal : std::min(outputs[at] + shortcut, 0.0f);
-      outputs[at] = target - goal;  // both with the shortcut, which cancels
-      mean[at % num_outputs_] += outputs[at];
-    }
-    const int64_t columns_per_chunk = 256;
-    pool.ParallelFor((row_length_ + columns_per_chunk - 1) / columns_per_chunk, [&](int64_t chunk,
-                                                                                    int) {
-      const int64_t first = chunk * columns_per_chunk;
-      const int64_t columns = std::min(columns_per_chunk, row_length_ - first);
-      const MatrixView x(inputs.data() + first, rows, columns, Eigen::OuterStride<>(row_length_));
-      const MatrixView d(outputs.data(), rows, num_outputs_, Eigen::OuterStride<>(num_outputs_));
-      cross.middleCols(first, columns).noalias() += d.transpose() * x;
-    });
-  }
-  const auto total = static_cast<double>(num_rows());
-  RectifiedMoments result;
-  result.cross = moments.cross;
-  for (int64_t o = 0; o < num_outputs_; ++o) {
-    const double shift = mean[o] / total;
-    result.target_mean.push_back(moments.target_mean[o] + shift);
-    for (int64_t i = 0; i < row_length_; ++i) {
-      result.cross[o * row_length_ + i] +=
-          static_cast<float>(double{cross(o, i)} / total - shift * moments.input_mean[i]);
-    }
-  }
-  return result;
 }
 
 }  // namespace deixis

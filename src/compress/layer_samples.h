@@ -2,8 +2,7 @@
 // output pixels of every calibration picture.
 //
 // Row r is one output pixel. The layer's output joins what a shortcut adds, z = x̂ w + bias +
-// shortcut, and the original network had z₀ there. Where a ReLU follows, only max(z, 0) counts:
-// while z₀ is negative, any negative z is as good ("rectified" targets below).
+// shortcut, and the original network had z₀ there.
 #pragma once
 
 #include <cstdint>
@@ -33,28 +32,19 @@ class LayerSamples {
   int64_t num_rows() const { return num_pictures_ * rows_per_picture_; }
   int64_t num_outputs() const { return num_outputs_; }
   int64_t row_length() const { return row_length_; }
-  bool relu_follows() const { return relu_follows_; }
 
   // Means, and centred second moments per row, of inputs and targets.
   struct Moments {
     std::vector<double> input_mean;       // [I]
     std::vector<double> target_mean;      // [C_out]
     std::vector<double> target_variance;  // [C_out]
-    std::vector<float> covariance;        // of inputs [I, I]
-    std::vector<float> cross;             // of targets with inputs [C_out, I]
+    // Of what the layer gave in the original network, without shortcuts.
+    std::vector<double> original_variance;  // [C_out]
+    std::vector<float> covariance;          // of inputs [I, I]
+    std::vector<float> cross;               // of targets with inputs [C_out, I]
   };
   // Targets are what the layer itself should give: z₀ less the compressed shortcut.
   Moments Gather(const ActivationStream& compressed, ThreadPool& pool) const;
-
-  struct RectifiedMoments {
-    std::vector<double> target_mean;  // [C_out]
-    std::vector<float> cross;         // [C_out, I]
-  };
-  // Targets as Gather's where z₀ is positive; elsewhere the layer's present output, or what makes z
-  // zero should z be positive. Moving towards them never raises the error behind the ReLU.
-  RectifiedMoments GatherRectified(const ActivationStream& compressed, const Moments& moments,
-                                   std::span<const float> weights, std::span<const float> bias,
-                                   ThreadPool& pool) const;
 
  private:
   int64_t first_row(int64_t n) const { return n * rows_per_picture_; }
@@ -69,11 +59,11 @@ class LayerSamples {
   int64_t rows_per_picture_;
   int64_t num_outputs_;
   int64_t row_length_;
-  bool relu_follows_ = false;
   std::vector<int> shortcuts_;      // values that the tail adds before the ReLU
   std::vector<int32_t> positions_;  // [rows]: output pixel
   std::vector<float> goals_;        // z₀ [rows, C_out]
-  std::vector<float> shortcut_;     // of the compressed network [rows, C_out]; empty without one
+  std::vector<double> original_variance_;
+  std::vector<float> shortcut_;  // of the compressed network [rows, C_out]; empty without one
 };
 
 }  // namespace deixis
