@@ -124,10 +124,7 @@ Status CheckValue(const Flag& flag, std::string_view text, const std::string& pl
   }
   std::string remedy;
   if (flag.kind == ValueKind::kChoice) {
-    const auto choices = Split(flag.allowed, '|');
-    if (const auto nearest = Nearest(text, choices); !nearest.empty()) {
-      remedy = "did you mean " + Quoted(nearest) + "?";
-    }
+    remedy = DidYouMean(text, Split(flag.allowed, '|'), "\"", "\"", "");
   } else if (!flag.example.empty()) {
     remedy = "for example: --" + std::string(flag.name) + " " + std::string(flag.example);
   }
@@ -144,12 +141,8 @@ Error UnknownFlag(const Command& command, std::string_view written) {
   std::vector<std::string_view> names;
   for (const Flag& flag : command.flags) names.push_back(flag.name);
   for (const Flag& flag : CommonFlags()) names.push_back(flag.name);
-  const auto nearest = Nearest(name, names);
-  std::string message =
-      "deixis " + std::string(command.name) + " has no flag " + std::string(written);
-  // The flag of another command that was meant for this one.
-  if (nearest.empty()) return UsageError(std::move(message), HelpRemedy(command));
-  return UsageError(std::move(message), "did you mean --" + std::string(nearest) + "?");
+  return UsageError("deixis " + std::string(command.name) + " has no flag " + std::string(written),
+                    DidYouMean(name, names, "--", "", HelpRemedy(command)));
 }
 
 const Flag* FindLetter(const Command& command, char letter) {

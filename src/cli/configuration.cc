@@ -66,10 +66,9 @@ Result<std::map<std::string, Setting>> ParseConfiguration(std::string_view text,
     if (!IsSetting(name)) {
       const auto dot = name.find('.');
       const auto bare = std::string_view(name).substr(dot == std::string::npos ? 0 : dot + 1);
-      const auto nearest = Nearest(bare, AllSettings());
-      return UsageError(place + ": no setting is called \"" + name + "\"",
-                        nearest.empty() ? std::string("`deixis help settings` lists them all")
-                                        : "did you mean \"" + std::string(nearest) + "\"?");
+      return UsageError(
+          place + ": no setting is called \"" + name + "\"",
+          DidYouMean(bare, AllSettings(), "\"", "\"", "`deixis help settings` lists them all"));
     }
     if (value.empty()) {
       return UsageError(place + ": \"" + name + "\" has no value",

@@ -38,10 +38,9 @@ Status RunHelp(const Arguments& arguments, Console& console) {
   }
   std::vector<std::string_view> topics = {"settings", "exit-codes"};
   for (const Command* command : Commands()) topics.push_back(command->name);
-  const auto nearest = Nearest(topic, topics);
-  return UsageError("there is no help on \"" + topic + "\"",
-                    nearest.empty() ? std::string("`deixis help` lists the commands")
-                                    : "did you mean `deixis help " + std::string(nearest) + "`?");
+  return UsageError(
+      "there is no help on \"" + topic + "\"",
+      DidYouMean(topic, topics, "`deixis help ", "`", "`deixis help` lists the commands"));
 }
 
 Status RunCompletion(const Arguments& arguments, Console& console) {

@@ -64,10 +64,8 @@ int HelpColumns() { return std::clamp(TerminalColumns(STDOUT_FILENO), 60, 100); 
 Error UnknownCommand(const std::string& word) {
   std::vector<std::string_view> names;
   for (const Command* command : Commands()) names.push_back(command->name);
-  const auto nearest = Nearest(word, names);
   return UsageError("there is no command \"" + word + "\"",
-                    nearest.empty() ? std::string("`deixis --help` lists the commands")
-                                    : "did you mean `deixis " + std::string(nearest) + "`?");
+                    DidYouMean(word, names, "`deixis ", "`", "`deixis --help` lists the commands"));
 }
 
 // Words before a command's name can only ask about the program itself.

@@ -195,7 +195,7 @@ constexpr Example kExamples[] = {
 
 constinit const Command kStudyCommand = {
     .name = "study",
-    .summary = "what weight sharing costs, by number of centroids: tables and plots",
+    .summary = "what sharing weights costs: tables and plots",
     .description =
         "Clusters the weights of each output node of one layer into K centroids, for every K; "
         "measures the network with them, and again with the centroid nearest to zero set to zero. "

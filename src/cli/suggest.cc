@@ -24,27 +24,41 @@ int EditDistance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
-std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates) {
-  if (word.empty()) return {};
-  std::string_view nearest;
-  std::string_view continuation;
+std::vector<std::string_view> Nearest(std::string_view word,
+                                      std::span<const std::string_view> candidates) {
+  constexpr size_t kMost = 3;
+  std::vector<std::string_view> nearest;
+  std::vector<std::string_view> continuations;
+  const auto add = [](std::vector<std::string_view>& list, std::string_view candidate) {
+    const bool is_new = std::find(list.begin(), list.end(), candidate) == list.end();
+    if (is_new && list.size() < kMost) list.push_back(candidate);
+  };
+  if (word.empty()) return nearest;
   int least = 0;
-  int num_continuations = 0;
   for (const std::string_view candidate : candidates) {
-    if (candidate.starts_with(word)) {
-      continuation = candidate;
-      ++num_continuations;
-    }
+    if (candidate.starts_with(word)) add(continuations, candidate);
     const int distance = EditDistance(word, candidate);
     const auto longer = static_cast<int>(std::max(word.size(), candidate.size()));
     if (distance > std::max(1, longer / 3)) continue;
     if (nearest.empty() || distance < least) {
-      nearest = candidate;
+      nearest.clear();
       least = distance;
     }
+    if (distance == least) add(nearest, candidate);
   }
-  if (!nearest.empty()) return nearest;
-  return num_continuations == 1 ? continuation : std::string_view();
+  return nearest.empty() ? continuations : nearest;
+}
+
+std::string DidYouMean(std::string_view word, std::span<const std::string_view> candidates,
+                       std::string_view before, std::string_view after, std::string otherwise) {
+  const auto nearest = Nearest(word, candidates);
+  if (nearest.empty()) return otherwise;
+  std::string text = "did you mean ";
+  for (size_t i = 0; i < nearest.size(); ++i) {
+    if (i > 0) text += i + 1 == nearest.size() ? " or " : ", ";
+    text += std::string(before) + std::string(nearest[i]) + std::string(after);
+  }
+  return text + "?";
 }
 
 }  // namespace deixis::cli

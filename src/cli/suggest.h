@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace deixis::cli {
 
@@ -11,8 +12,14 @@ namespace deixis::cli {
 // string alignment). O(|a| |b|).
 int EditDistance(std::string_view a, std::string_view b);
 
-// The candidate nearest to `word`, or empty when none is near enough to be what was meant: at most
-// a third of its letters differ, or `word` is the beginning of exactly one.
-std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates);
+// What was probably meant by `word`: the candidates at the least distance when that is at most a
+// third of the letters, else those that `word` is the beginning of. At most three, each once; may
+// be none.
+std::vector<std::string_view> Nearest(std::string_view word,
+                                      std::span<const std::string_view> candidates);
+
+// "did you mean --json?", each candidate between `before` and `after`; else `otherwise`.
+std::string DidYouMean(std::string_view word, std::span<const std::string_view> candidates,
+                       std::string_view before, std::string_view after, std::string otherwise);
 
 }  // namespace deixis::cli

@@ -21,7 +21,7 @@ class Commands(CliTest):
     def test_unknown_command_suggests_the_nearest(self):
         self.fails(USAGE, "infp", says='"infp"', remedy="deixis info")
         self.fails(USAGE, "ifno", remedy="deixis info")
-        self.fails(USAGE, "comp", remedy="deixis comp")
+        self.fails(USAGE, "comp", remedy="`deixis compress` or `deixis completion`")
         self.fails(USAGE, "qwertyuiop", remedy="lists the commands")
 
     def test_version(self):
