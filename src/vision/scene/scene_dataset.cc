@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "base/file.h"
 
@@ -21,10 +22,14 @@ Status MakeFolder(const std::string& folder) {
 
 }  // namespace
 
-Status WriteSceneDataset(const std::string& folder, const SceneDatasetOptions& options) {
+Result<Dataset> WriteSceneDataset(const std::string& folder, const SceneDatasetOptions& options) {
   DEIXIS_RETURN_IF_ERROR(options.scene.Validate());
   const auto& names = SceneClassNames();
   for (const std::string& name : names) DEIXIS_RETURN_IF_ERROR(MakeFolder(folder + "/" + name));
+  Dataset dataset;
+  dataset.folder = folder;
+  dataset.class_names = names;
+  dataset.num_classes = static_cast<int>(names.size());
   std::string points = "file,category,x_px,y_px,presence\n";
   for (int64_t i = 0; i < options.count; ++i) {
     SceneOptions scene_options = options.scene;
@@ -34,15 +39,21 @@ Status WriteSceneDataset(const std::string& folder, const SceneDatasetOptions& o
     char number[32];
     std::snprintf(number, sizeof number, "%05lld.png", static_cast<long long>(i));
     const std::string file = category + "/" + number;
-    DEIXIS_RETURN_IF_ERROR(WritePng(folder + "/" + file, scene.image));
+    Sample sample;
+    sample.path = folder + "/" + file;
+    sample.label = scene.label;
+    DEIXIS_RETURN_IF_ERROR(WritePng(sample.path, scene.image));
     char position[64] = ",";
     if (scene.has_fingertip) {
+      sample.point_px = Point{scene.fingertip_x_px, scene.fingertip_y_px};
       std::snprintf(position, sizeof position, "%.2f,%.2f", scene.fingertip_x_px,
                     scene.fingertip_y_px);
     }
     points += file + "," + category + "," + position + (scene.has_fingertip ? ",1\n" : ",0\n");
+    dataset.samples.push_back(std::move(sample));
   }
-  return WriteFileAtomically(folder + "/points.csv", points);
+  DEIXIS_RETURN_IF_ERROR(WriteFileAtomically(folder + "/points.csv", points));
+  return dataset;
 }
 
 }  // namespace deixis

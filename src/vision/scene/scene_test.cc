@@ -213,12 +213,16 @@ TEST(WriteSceneDataset, WritesWhatADatasetReaderReads) {
   const std::string folder = ::testing::TempDir() + "deixis_scenes_" + std::to_string(::getpid());
   const SceneDatasetOptions options{
       .count = 26, .first_seed = 77, .scene = {.height_px = 16, .width_px = 20}};
-  const Status written = WriteSceneDataset(folder, options);
+  const auto written = WriteSceneDataset(folder, options);
   ASSERT_TRUE(written.ok()) << written.error().message;
   const auto dataset = OpenDataset(folder);
   ASSERT_TRUE(dataset.ok()) << dataset.error().message;
   EXPECT_EQ(dataset->class_names, SceneClassNames());
   ASSERT_EQ(dataset->samples.size(), 26u);
+  ASSERT_EQ(written->samples.size(), 26u);
+  EXPECT_EQ(written->num_classes, 12);
+  EXPECT_EQ(written->samples[13].path, folder + "/ball/00013.png");
+  EXPECT_EQ(written->samples[13].label, 1);
   std::vector<int> counts(12);
   for (const Sample& sample : dataset->samples) ++counts[static_cast<size_t>(sample.label)];
   for (const int count : counts) EXPECT_NEAR(count, 26.0 / 12, 1);
@@ -231,11 +235,26 @@ TEST(WriteSceneDataset, WritesWhatADatasetReaderReads) {
   ASSERT_TRUE(points.ok());
   EXPECT_THAT(*points, HasSubstr("ball/00013.png,ball,"));
   EXPECT_EQ(std::count(points->begin(), points->end(), '\n'), 27);
+  const auto marked = OpenPointDataset(folder);
+  ASSERT_TRUE(marked.ok()) << marked.error().message;
+  ASSERT_EQ(marked->samples.size(), 26u);
+  int hands = 0;
+  for (const Sample& sample : marked->samples) {
+    const auto same_file = [&](const Sample& other) { return other.path == sample.path; };
+    const auto original = std::find_if(written->samples.begin(), written->samples.end(), same_file);
+    ASSERT_NE(original, written->samples.end()) << sample.path;
+    ASSERT_EQ(sample.point_px.has_value(), original->point_px.has_value()) << sample.path;
+    if (!sample.point_px) continue;
+    ++hands;
+    EXPECT_NEAR(sample.point_px->x, original->point_px->x, 0.006);
+    EXPECT_NEAR(sample.point_px->y, original->point_px->y, 0.006);
+  }
+  EXPECT_GT(hands, 0);
   std::filesystem::remove_all(folder);
 }
 
 TEST(WriteSceneDataset, NamesAFolderThatCannotBeMade) {
-  const Status status = WriteSceneDataset("/dev/null/scenes", {});
+  const auto status = WriteSceneDataset("/dev/null/scenes", {});
   ASSERT_FALSE(status.ok());
   EXPECT_THAT(status.error().message, HasSubstr("/dev/null/scenes"));
   EXPECT_THAT(status.error().remedy, Not(IsEmpty()));
