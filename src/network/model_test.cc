@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <limits>
 
+#include "base/rng.h"
+#include "network/fold.h"
 #include "network/testing/synthetic.h"
 
 namespace deixis {
@@ -249,6 +251,72 @@ TEST(ModelFile, RefusesTensorsWithoutAPlace) {
                 }
               }),
               HasSubstr("expected 10 class names"));
+}
+
+// A tensor of the same name with something wrong about it, or as it was.
+Tensor Damaged(const Tensor& tensor, Rng& rng) {
+  Shape shape = tensor.shape();
+  switch (rng.Below(5)) {
+    case 0:
+      return Tensor::FromVector<float>({}, {1.0f});
+    case 1:
+      return Tensor::FromVector<float>({0, 3}, {});
+    case 2:
+      shape.push_back(1);
+      return Tensor::FromBytes(tensor.dtype(), shape,
+                               {tensor.bytes().begin(), tensor.bytes().end()});
+    case 3: {
+      std::vector<std::byte> bytes(tensor.bytes().begin(), tensor.bytes().end());
+      if (!bytes.empty())
+        bytes[rng.Below(bytes.size())] ^= static_cast<std::byte>(1 + rng.Below(255));
+      return Tensor::FromBytes(tensor.dtype(), shape, std::move(bytes));
+    }
+    default: {
+      const auto count = static_cast<size_t>(tensor.num_elements());
+      return Tensor::FromVector<int32_t>(shape, std::vector<int32_t>(count, 1));
+    }
+  }
+}
+
+// Whatever is done to a model's tensors and metadata, it is refused with words or can be folded.
+TEST(ModelFile, DamageIsRefusedOrHarmless) {
+  Model model = MakeModel();
+  model.class_names.assign(10, "thing");
+  for (const char* name : {"conv1", "layer2.0.conv1", "linear"}) Palettize(model, name);
+  const TensorFile whole = ModelToTensors(model);
+  Rng rng(11);
+  int num_refused = 0;
+  for (int trial = 0; trial < 400; ++trial) {
+    TensorFile file = whole;
+    const size_t victim = rng.Below(file.tensors.size());
+    switch (rng.Below(4)) {
+      case 0:
+        file.tensors.erase(file.tensors.begin() + static_cast<std::ptrdiff_t>(victim));
+        break;
+      case 1:
+        file.tensors[victim].tensor = Damaged(file.tensors[victim].tensor, rng);
+        break;
+      case 2:
+        file.tensors[victim].name += ".x";
+        break;
+      default: {
+        std::string& value = file.metadata[rng.Below(file.metadata.size())].second;
+        if (!value.empty()) value[rng.Below(value.size())] = static_cast<char>(rng.Below(128));
+      }
+    }
+    const Result<Model> loaded = ModelFromTensors(file);
+    if (!loaded.ok()) {
+      ++num_refused;
+      EXPECT_EQ(loaded.error().code, ErrorCode::kInvalidData);
+      EXPECT_FALSE(loaded.error().message.empty());
+      continue;
+    }
+    const auto folded = FoldModel(*loaded);
+    if (folded.ok()) {
+      EXPECT_EQ(folded->size(), 20u);
+    }
+  }
+  EXPECT_GT(num_refused, 200);
 }
 
 TEST(ModelToStateDict, FoldedBatchNormBecomesOneThatOnlyAddsTheBias) {

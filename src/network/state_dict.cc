@@ -90,7 +90,7 @@ std::vector<NamedTensor> LargestDict(const std::vector<NamedTensor>& tensors) {
   }
   if (2 * sizes[largest] < tensors.size()) return tensors;
   std::vector<NamedTensor> taken = TakePrefix(tensors, largest);
-  constexpr std::string_view kDataParallel = "module.";
+  static constexpr std::string_view kDataParallel = "module.";
   if (std::ranges::all_of(
           taken, [](const NamedTensor& named) { return named.name.starts_with(kDataParallel); })) {
     for (NamedTensor& named : taken) named.name.erase(0, kDataParallel.size());
