@@ -22,7 +22,7 @@
 #include <utility>
 
 #include "kernels/conv2d_f32/conv2d_f32.h"
-#include "kernels/conv2d_f32/conv_chunk.h"
+#include "kernels/conv_chunk.h"
 #include "kernels/unroll.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -153,50 +153,12 @@ HWY_NOINLINE void ConvolveTile(const TileContext& context, const float* const* H
   }
 }
 
-// Walks output pixels in order through rows and images.
-class PixelWalk {
- public:
-  PixelWalk(const NhwcView<const float>& input, const NhwcView<float>& output,
-            const NhwcView<const float>& residual, const Conv2dShape& shape, int64_t pixel)
-      : input_(input), output_(output), residual_(residual), shape_(shape) {
-    x_ = pixel % output.width;
-    y_ = pixel / output.width % output.height;
-    n_ = pixel / output.width / output.height;
-  }
-
-  // Fills the addresses of the next `count` pixels: inputs under filter row `row`, outputs and
-  // residuals at channel `channel`.
-  void Next(int count, int64_t row, int64_t channel, const float** inputs, float** outputs,
-            const float** residuals) {
-    for (int p = 0; p < count; ++p) {
-      inputs[p] = input_.Pixel(n_, y_ * shape_.stride + row - shape_.padding,
-                               x_ * shape_.stride - shape_.padding);
-      outputs[p] = output_.Pixel(n_, y_, x_) + channel;
-      residuals[p] = residual_.data == nullptr ? nullptr : residual_.Pixel(n_, y_, x_) + channel;
-      if (++x_ == output_.width) {
-        x_ = 0;
-        if (++y_ == output_.height) {
-          y_ = 0;
-          ++n_;
-        }
-      }
-    }
-  }
-
- private:
-  const NhwcView<const float>& input_;
-  const NhwcView<float>& output_;
-  const NhwcView<const float>& residual_;
-  const Conv2dShape& shape_;
-  int64_t x_, y_, n_;
-};
-
 inline constexpr int kMaxTilePixels = 12;
 
 // All pixels of a chunk, for one pass and the columns of one tile.
 template <int kPixels, int kVectors>
-HWY_INLINE void ConvolvePixels(const TileContext& context, PixelWalk walk, int64_t row,
-                               int64_t channel, bool has_residual, int64_t num_pixels,
+HWY_INLINE void ConvolvePixels(const TileContext& context, PixelWalk<float, float, float> walk,
+                               int64_t row, int64_t channel, bool has_residual, int64_t num_pixels,
                                Prefetch& prefetch) {
   const float* inputs[kMaxTilePixels];
   float* outputs[kMaxTilePixels];
@@ -228,7 +190,7 @@ inline constexpr int64_t kFullColumns = kFullVectors * kConvLanes;
 
 void ConvolveChunk(const PackedConv2dF32& packed, const NhwcView<const float>& input,
                    const NhwcView<float>& output, const EpilogueF32& epilogue,
-                   const ConvChunk& chunk) {
+                   const ConvChunk& chunk, int64_t rows_per_pass) {
   const Conv2dShape& shape = packed.shape;
   const int64_t first = chunk.panel * PackedConv2dF32::kPanelChannels;
   const int64_t width =
@@ -236,13 +198,14 @@ void ConvolveChunk(const PackedConv2dF32& packed, const NhwcView<const float>& i
   const float* panel = packed.weights.data() + first * shape.num_terms();
   const int64_t row_length = shape.filter_width * shape.in_channels;
   const bool has_residual = epilogue.residual.data != nullptr;
-  const PixelWalk walk(input, output, epilogue.residual, shape, chunk.pixel_begin);
+  const PixelWalk<float, float, float> walk(input, output, epilogue.residual, shape,
+                                            chunk.pixel_begin);
   const int64_t num_pixels = chunk.pixel_end - chunk.pixel_begin;
 
   // A filter without rows still gives the bias: one pass at least.
   int64_t row = 0;
   do {
-    const int64_t num_rows = std::min(chunk.rows_per_pass, shape.filter_height - row);
+    const int64_t num_rows = std::min(rows_per_pass, shape.filter_height - row);
     // The next pass or panel follows in memory.
     const float* next = panel + (row + num_rows) * row_length * width;
     const float* end = packed.weights.data() + packed.weights.size();

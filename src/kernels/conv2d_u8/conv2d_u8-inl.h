@@ -1,0 +1,308 @@
+// The register tile of the u8 convolution, the decoding of codebook panels, and the loops around
+// them, compiled once per instruction set and kind of dot product.
+//
+// A tile is kPixels output pixels by kVectors vectors of output channels. Each step of the inner
+// loop takes one quad of a filter row: kVectors vectors of weight quads are loaded, each pixel's
+// four input bytes are broadcast, and kPixels * kVectors dot products go to as many independent
+// sums. With a dot instruction the tile is that of conv2d_f32 (6 x 4 of 32 registers, 6 x 2 of 16);
+// without one, weights and inputs take two registers each (8 x 2 of 32, 3 x 2 of 16).
+
+// Per-target include guard, as Highway wants it.
+#if defined(DEIXIS_KERNELS_CONV2D_U8_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef DEIXIS_KERNELS_CONV2D_U8_INL_H_
+#undef DEIXIS_KERNELS_CONV2D_U8_INL_H_
+#else
+#define DEIXIS_KERNELS_CONV2D_U8_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include "kernels/conv2d_u8/conv2d_u8.h"
+#include "kernels/conv2d_u8/dot_u8-inl.h"
+#include "kernels/conv_chunk.h"
+#include "kernels/unroll.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace deixis {
+namespace HWY_NAMESPACE {
+
+using FloatTag = hn::Rebind<float, SumTag>;
+using FloatVector = hn::Vec<FloatTag>;
+using PixelTag = hn::Rebind<uint8_t, SumTag>;
+inline constexpr int64_t kSumLanes = HWY_MIN(HWY_MAX_BYTES / 4, 16);
+inline constexpr bool kManyRegisters = HWY_TARGET != HWY_SSE4 && HWY_TARGET != HWY_AVX2;
+
+// The tile of full width, by kind of dot product.
+template <class Dot>
+inline constexpr bool kIsExact = std::is_same_v<Dot, ExactDot>;
+template <class Dot>
+inline constexpr int kTilePixels = kIsExact<Dot> ? (kManyRegisters ? 8 : 3) : 6;
+template <class Dot>
+inline constexpr int kTileVectors = kIsExact<Dot> ? 2 : (kManyRegisters ? 4 : 2);
+
+// What a tile needs beside its pixels.
+struct TileContextU8 {
+  const uint8_t* weights;  // int8, of the first step, first column of this tile
+  int64_t weight_stride;   // bytes from one step to the next
+  const float* scale;      // of the first column
+  const float* bias;
+  int64_t num_rows;
+  int64_t row_steps;
+  int64_t input_row_stride;
+  int64_t num_columns;  // output channels that exist, from the first column
+  float residual_scale;
+};
+
+template <typename T>
+HWY_INLINE void CopyBytes(const T* from, int64_t count, T* to) {
+  if (count > 0) std::memcpy(to, from, static_cast<size_t>(count) * sizeof(T));
+}
+
+// Adds the residual, rounds, clamps and stores one vector of columns, of which `count` exist.
+HWY_INLINE void StoreRequantized(FloatVector value, const uint8_t* residual, float residual_scale,
+                                 int64_t count, uint8_t* to) {
+  const SumTag di;
+  const FloatTag df;
+  const PixelTag d8;
+  HWY_ALIGN uint8_t lanes[kSumLanes] = {};
+  const bool whole = count >= kSumLanes;
+  if (residual != nullptr) {
+    if (!whole) CopyBytes(residual, count, lanes);
+    const auto bytes = hn::LoadU(d8, whole ? residual : lanes);
+    const auto added = hn::ConvertTo(df, hn::PromoteTo(di, bytes));
+    value = hn::Add(value, hn::Mul(added, hn::Set(df, residual_scale)));
+  }
+  // The clamp first: what NearestInt makes of a number beyond int32 differs by instruction set.
+  value = hn::Min(hn::Max(value, hn::Zero(df)), hn::Set(df, 255.0f));
+  const auto bytes = hn::DemoteTo(d8, hn::NearestInt(value));
+  hn::StoreU(bytes, d8, whole ? to : lanes);
+  if (!whole) CopyBytes(lanes, count, to);
+}
+
+HWY_INLINE void StoreFloats(FloatVector value, int64_t count, float* to) {
+  const FloatTag df;
+  HWY_ALIGN float lanes[kSumLanes];
+  const bool whole = count >= kSumLanes;
+  hn::StoreU(value, df, whole ? to : lanes);
+  if (!whole) CopyBytes(lanes, count, to);
+}
+
+// inputs[p]: the first input byte under the filter; outputs[p], residuals[p]: the tile's first
+// column there (residuals may be null). Out is uint8_t or float.
+template <class Dot, int kPixels, int kVectors, typename Out>
+HWY_NOINLINE void ConvolveTileU8(const TileContextU8& context,
+                                 const uint8_t* const* HWY_RESTRICT inputs,
+                                 Out* const* HWY_RESTRICT outputs,
+                                 const uint8_t* const* HWY_RESTRICT residuals) {
+  const SumTag di;
+  const ByteTag db;
+  typename Dot::Sum sums[kPixels][kVectors];
+  DEIXIS_UNROLL
+  for (int p = 0; p < kPixels; ++p) {
+    DEIXIS_UNROLL
+    for (int v = 0; v < kVectors; ++v) sums[p][v] = Dot::Zero();
+  }
+
+  const uint8_t* HWY_RESTRICT weights = context.weights;
+  const int64_t weight_stride = context.weight_stride;
+  for (int64_t row = 0; row < context.num_rows; ++row) {
+    const uint8_t* rows[kPixels];
+    DEIXIS_UNROLL
+    for (int p = 0; p < kPixels; ++p) rows[p] = inputs[p] + row * context.input_row_stride;
+    const int64_t row_bytes = 4 * context.row_steps;
+    for (int64_t i = 0; i < row_bytes; i += 4) {
+      typename Dot::Weights w[kVectors];
+      DEIXIS_UNROLL
+      for (int v = 0; v < kVectors; ++v) {
+        w[v] = Dot::PrepareWeights(
+            hn::LoadU(db, reinterpret_cast<const int8_t*>(weights) + 4 * v * kSumLanes));
+      }
+      weights += weight_stride;
+      DEIXIS_UNROLL
+      for (int p = 0; p < kPixels; ++p) {
+        int32_t quad;
+        std::memcpy(&quad, rows[p] + i, sizeof(quad));
+        const typename Dot::Inputs x = Dot::PrepareInputs(hn::Set(di, quad));
+        DEIXIS_UNROLL
+        for (int v = 0; v < kVectors; ++v) Dot::Accumulate(x, w[v], sums[p][v]);
+      }
+    }
+  }
+
+  const FloatTag df;
+  DEIXIS_UNROLL
+  for (int v = 0; v < kVectors; ++v) {
+    const FloatVector scale = hn::LoadU(df, context.scale + v * kSumLanes);
+    const FloatVector bias = hn::LoadU(df, context.bias + v * kSumLanes);
+    const int64_t count = context.num_columns - v * kSumLanes;
+    DEIXIS_UNROLL
+    for (int p = 0; p < kPixels; ++p) {
+      // Not MulAdd: targets without it would round differently.
+      const FloatVector scaled = hn::Mul(hn::ConvertTo(df, Dot::Finish(sums[p][v])), scale);
+      const FloatVector value = hn::Add(scaled, bias);
+      if constexpr (std::is_same_v<Out, float>) {
+        StoreFloats(value, count, outputs[p] + v * kSumLanes);
+      } else {
+        const uint8_t* residual = residuals == nullptr ? nullptr : residuals[p] + v * kSumLanes;
+        StoreRequantized(value, residual, context.residual_scale, count,
+                         outputs[p] + v * kSumLanes);
+      }
+    }
+  }
+}
+
+inline constexpr int kMaxTilePixelsU8 = 12;
+
+// All pixels of a chunk, for the columns of one tile.
+template <class Dot, int kPixels, int kVectors, typename Out>
+HWY_INLINE void ConvolvePixelsU8(const TileContextU8& context,
+                                 PixelWalk<uint8_t, Out, uint8_t> walk, int64_t channel,
+                                 bool has_residual, int64_t num_pixels) {
+  const uint8_t* inputs[kMaxTilePixelsU8];
+  Out* outputs[kMaxTilePixelsU8];
+  const uint8_t* residuals[kMaxTilePixelsU8];
+  const uint8_t* const* added = has_residual ? residuals : nullptr;
+  const auto tiles = [&](auto constant) {
+    constexpr int kCount = decltype(constant)::value;
+    while (num_pixels >= kCount) {
+      walk.Next(kCount, 0, channel, inputs, outputs, residuals);
+      ConvolveTileU8<Dot, kCount, kVectors, Out>(context, inputs, outputs, added);
+      num_pixels -= kCount;
+    }
+  };
+  tiles(std::integral_constant<int, kPixels>());
+  if constexpr (kPixels > 4) tiles(std::integral_constant<int, 4>());
+  if constexpr (kPixels > 2) tiles(std::integral_constant<int, 2>());
+  tiles(std::integral_constant<int, 1>());
+}
+
+// 4-bit indices to int8: one panel of `width` channels, two steps per stored one. Each 128-bit lane
+// holds 4 channels x 4 inputs and has their codebook for a table.
+HWY_INLINE void DecodePanel(const uint8_t* HWY_RESTRICT stored, const int8_t* HWY_RESTRICT tables,
+                            int64_t width, int64_t num_steps, uint8_t* HWY_RESTRICT decoded) {
+  const hn::Repartition<uint8_t, SumTag> d;
+  const hn::Repartition<uint16_t, SumTag> d16;
+  const int64_t step_bytes = 4 * width;
+  const auto low_half = hn::Set(d, uint8_t{0x0F});
+  for (int64_t column = 0; column < step_bytes; column += 4 * kSumLanes) {
+    const auto table = hn::LoadU(d, reinterpret_cast<const uint8_t*>(tables) + column);
+    const uint8_t* from = stored + column;
+    uint8_t* to = decoded + column;
+    for (int64_t step = 0; step < num_steps; step += 2) {
+      const auto pair = hn::LoadU(d, from);
+      const auto high = hn::BitCast(d, hn::ShiftRight<4>(hn::BitCast(d16, pair)));
+      hn::StoreU(hn::TableLookupBytes(table, hn::And(pair, low_half)), d, to);
+      if (step + 1 < num_steps) {
+        hn::StoreU(hn::TableLookupBytes(table, hn::And(high, low_half)), d, to + step_bytes);
+      }
+      from += step_bytes;
+      to += 2 * step_bytes;
+    }
+  }
+}
+
+// Zeros where a row's padding decoded to something: the bytes of each row's last quad from
+// `first_byte` on.
+HWY_INLINE void ClearRowPadding(int64_t width, int64_t num_rows, int64_t row_steps,
+                                int64_t first_byte, uint8_t* decoded) {
+  for (int64_t row = 0; row < num_rows; ++row) {
+    uint8_t* quads = decoded + ((row + 1) * row_steps - 1) * 4 * width;
+    for (int64_t column = 0; column < width; ++column) {
+      for (int64_t byte = first_byte; byte < 4; ++byte) quads[4 * column + byte] = 0;
+    }
+  }
+}
+
+// The int8 weights of a chunk's panel: where they lie, or decoded into `scratch`.
+HWY_INLINE const uint8_t* PanelWeights(const PackedConv2dU8& packed, int64_t first, int64_t width,
+                                       uint8_t* scratch) {
+  const uint8_t* stored = packed.weights.data() + first * packed.stored_channel_bytes();
+  if (packed.form == WeightForm8::kInt8) return stored;
+  const Conv2dShape& shape = packed.shape;
+  DecodePanel(stored, packed.tables.data() + first / kCodebookChannels * kCodebookSize, width,
+              packed.num_steps(), scratch);
+  const int64_t rest = shape.filter_width * shape.in_channels % 4;
+  if (rest != 0) {
+    ClearRowPadding(width, shape.filter_height, packed.row_steps(), rest, scratch);
+  }
+  return scratch;
+}
+
+template <class Dot, typename Out>
+void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
+                       const NhwcView<Out>& output, const EpilogueU8& epilogue,
+                       const ConvChunk& chunk, uint8_t* scratch) {
+  const Conv2dShape& shape = packed.shape;
+  const int64_t first = chunk.panel * PackedConv2dU8::kPanelChannels;
+  const int64_t width =
+      std::min(PackedConv2dU8::kPanelChannels, packed.padded_out_channels() - first);
+  const uint8_t* panel = PanelWeights(packed, first, width, scratch);
+  const bool has_residual = epilogue.residual.data != nullptr;
+  const PixelWalk<uint8_t, Out, uint8_t> walk(input, output, epilogue.residual, shape,
+                                              chunk.pixel_begin);
+  const int64_t num_pixels = chunk.pixel_end - chunk.pixel_begin;
+
+  constexpr int kVectors = kTileVectors<Dot>;
+  for (int64_t column = 0; column < width;) {
+    const TileContextU8 context{.weights = panel + 4 * column,
+                                .weight_stride = 4 * width,
+                                .scale = packed.scale.data() + first + column,
+                                .bias = packed.bias.data() + first + column,
+                                .num_rows = shape.filter_height,
+                                .row_steps = packed.row_steps(),
+                                .input_row_stride = input.row_stride,
+                                .num_columns = shape.out_channels - first - column,
+                                .residual_scale = epilogue.residual_scale};
+    const int64_t channel = first + column;
+    if (width - column >= kVectors * kSumLanes) {
+      ConvolvePixelsU8<Dot, kTilePixels<Dot>, kVectors>(context, walk, channel, has_residual,
+                                                        num_pixels);
+      column += kVectors * kSumLanes;
+      continue;
+    }
+    if constexpr (kVectors > 2) {
+      if (width - column >= 2 * kSumLanes) {
+        ConvolvePixelsU8<Dot, 12, 2>(context, walk, channel, has_residual, num_pixels);
+        column += 2 * kSumLanes;
+        continue;
+      }
+    }
+    ConvolvePixelsU8<Dot, kTilePixels<Dot>, 1>(context, walk, channel, has_residual, num_pixels);
+    column += kSumLanes;
+  }
+}
+
+template <typename Out>
+HWY_INLINE void ConvolveChunkU8(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
+                                const NhwcView<Out>& output, const EpilogueU8& epilogue,
+                                const ConvChunk& chunk, uint8_t* scratch) {
+#if DEIXIS_HAVE_VNNI
+  if (HasVnni()) {
+    return ConvolveChunkWith<VnniDot>(packed, input, output, epilogue, chunk, scratch);
+  }
+#endif
+  ConvolveChunkWith<ExactDot>(packed, input, output, epilogue, chunk, scratch);
+}
+
+void ConvolveChunkToU8(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
+                       const NhwcView<uint8_t>& output, const EpilogueU8& epilogue,
+                       const ConvChunk& chunk, uint8_t* scratch) {
+  ConvolveChunkU8(packed, input, output, epilogue, chunk, scratch);
+}
+
+void ConvolveChunkToF32(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
+                        const NhwcView<float>& output, const EpilogueU8& epilogue,
+                        const ConvChunk& chunk, uint8_t* scratch) {
+  ConvolveChunkU8(packed, input, output, epilogue, chunk, scratch);
+}
+
+// NOLINTNEXTLINE(google-readability-namespace-comments)
+}  // namespace HWY_NAMESPACE
+}  // namespace deixis
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard

@@ -1,0 +1,63 @@
+#include "kernels/conv2d_u8/conv2d_u8.h"
+
+#include <algorithm>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/conv2d_u8/conv2d_u8.cc"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+#include <hwy/highway.h>
+
+#include "kernels/conv2d_u8/conv2d_u8-inl.h"
+
+#if HWY_ONCE
+namespace deixis {
+namespace {
+
+HWY_EXPORT(ConvolveChunkToU8);
+HWY_EXPORT(ConvolveChunkToF32);
+
+// Of the scratch memory, one thread's.
+int64_t ThreadScratchBytes(const PackedConv2dU8& packed) {
+  if (packed.form == WeightForm8::kInt8) return 0;
+  const int64_t width = std::min(PackedConv2dU8::kPanelChannels, packed.padded_out_channels());
+  const int64_t bytes = width * packed.decoded_channel_bytes();
+  const auto alignment = static_cast<int64_t>(kVectorAlignment);
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+template <typename Out, typename Convolve>
+void Run(const Convolve& convolve, const PackedConv2dU8& packed,
+         const NhwcView<const uint8_t>& input, const NhwcView<Out>& output,
+         const EpilogueU8& epilogue, uint8_t* scratch, ThreadPool* pool) {
+  const int num_threads = pool == nullptr ? 1 : pool->num_threads();
+  const ConvChunks chunks(output.batch * output.height * output.width, packed.num_panels(),
+                          num_threads);
+  const int64_t thread_bytes = ThreadScratchBytes(packed);
+  const auto body = [&](int64_t index, int thread) {
+    const ConvChunk chunk = chunks[index];
+    if (chunk.pixel_begin >= chunk.pixel_end) return;
+    convolve(packed, input, output, epilogue, chunk, scratch + thread * thread_bytes);
+  };
+  if (pool != nullptr) return pool->ParallelFor(chunks.size(), body);
+  for (int64_t index = 0; index < chunks.size(); ++index) body(index, 0);
+}
+
+}  // namespace
+
+int64_t Conv2dU8ScratchBytes(const PackedConv2dU8& packed, int num_threads) {
+  return ThreadScratchBytes(packed) * num_threads;
+}
+
+void Conv2dU8(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
+              const NhwcView<uint8_t>& output, const EpilogueU8& epilogue, uint8_t* scratch,
+              ThreadPool* pool) {
+  Run(HWY_DYNAMIC_DISPATCH(ConvolveChunkToU8), packed, input, output, epilogue, scratch, pool);
+}
+
+void Conv2dU8ToF32(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
+                   const NhwcView<float>& output, uint8_t* scratch, ThreadPool* pool) {
+  Run(HWY_DYNAMIC_DISPATCH(ConvolveChunkToF32), packed, input, output, EpilogueU8{}, scratch, pool);
+}
+
+}  // namespace deixis
+#endif  // HWY_ONCE

@@ -1,0 +1,92 @@
+// The part of a convolution that one thread takes at a time, and the walk over its pixels.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/conv2d_f32/conv2d_f32.h"
+#include "kernels/nhwc.h"
+
+namespace deixis {
+
+struct ConvChunk {
+  int64_t panel = 0;        // of output channels
+  int64_t pixel_begin = 0;  // output pixels, counted through rows and images
+  int64_t pixel_end = 0;
+};
+
+// Cuts a convolution into chunks, panel by panel.
+class ConvChunks {
+ public:
+  ConvChunks(int64_t num_pixels, int64_t num_panels, int num_threads)
+      : num_pixels_(num_pixels), num_panels_(num_panels) {
+    // Enough that threads end at about the same time, and none so small that it is not worth
+    // handing out; whole tiles of 6 or 12 pixels but for the last.
+    constexpr int64_t kChunksPerThread = 4;
+    constexpr int64_t kMinPixels = 48;
+    constexpr int64_t kTile = 12;
+    if (num_threads > 1 && num_panels > 0) {
+      const int64_t wanted = (kChunksPerThread * num_threads + num_panels - 1) / num_panels;
+      chunks_per_panel_ = std::clamp<int64_t>(num_pixels / kMinPixels, 1, wanted);
+    }
+    const int64_t share = (num_pixels + chunks_per_panel_ - 1) / chunks_per_panel_;
+    chunk_pixels_ = (share + kTile - 1) / kTile * kTile;
+  }
+
+  int64_t size() const { return num_pixels_ == 0 ? 0 : num_panels_ * chunks_per_panel_; }
+
+  // May be empty: pixel_begin >= pixel_end.
+  ConvChunk operator[](int64_t index) const {
+    const int64_t begin = index % chunks_per_panel_ * chunk_pixels_;
+    return {.panel = index / chunks_per_panel_,
+            .pixel_begin = begin,
+            .pixel_end = std::min(begin + chunk_pixels_, num_pixels_)};
+  }
+
+ private:
+  int64_t num_pixels_;
+  int64_t num_panels_;
+  int64_t chunks_per_panel_ = 1;
+  int64_t chunk_pixels_ = 0;
+};
+
+// Walks output pixels in order through rows and images.
+template <typename In, typename Out, typename Residual>
+class PixelWalk {
+ public:
+  PixelWalk(const NhwcView<const In>& input, const NhwcView<Out>& output,
+            const NhwcView<const Residual>& residual, const Conv2dShape& shape, int64_t pixel)
+      : input_(input), output_(output), residual_(residual), shape_(shape) {
+    x_ = pixel % output.width;
+    y_ = pixel / output.width % output.height;
+    n_ = pixel / output.width / output.height;
+  }
+
+  // Fills the addresses of the next `count` pixels: inputs under filter row `row`, outputs and
+  // residuals at channel `channel`.
+  void Next(int count, int64_t row, int64_t channel, const In** inputs, Out** outputs,
+            const Residual** residuals) {
+    for (int p = 0; p < count; ++p) {
+      inputs[p] = input_.Pixel(n_, y_ * shape_.stride + row - shape_.padding,
+                               x_ * shape_.stride - shape_.padding);
+      outputs[p] = output_.Pixel(n_, y_, x_) + channel;
+      residuals[p] = residual_.data == nullptr ? nullptr : residual_.Pixel(n_, y_, x_) + channel;
+      if (++x_ == output_.width) {
+        x_ = 0;
+        if (++y_ == output_.height) {
+          y_ = 0;
+          ++n_;
+        }
+      }
+    }
+  }
+
+ private:
+  const NhwcView<const In>& input_;
+  const NhwcView<Out>& output_;
+  const NhwcView<const Residual>& residual_;
+  const Conv2dShape& shape_;
+  int64_t x_, y_, n_;
+};
+
+}  // namespace deixis
