@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "kernels/conv2d_f32/conv2d_f32.h"
+#include "kernels/conv2d_u8/conv2d_u8.h"
 #include "kernels/gemm_f32/gemm_f32.h"
 #include "kernels/pool_f32/pool_f32.h"
 #include "kernels/targets.h"
@@ -66,6 +67,33 @@ void BM_Conv2dF32(benchmark::State& state, const Layer& layer) {
   state.SetLabel(CurrentKernelTarget().name);
 }
 
+void BM_Conv2dU8(benchmark::State& state, const Layer& layer, WeightForm8 form) {
+  const Conv2dShape& shape = layer.shape;
+  const NhwcExtents in{.height = layer.side,
+                       .width = layer.side,
+                       .channels = shape.in_channels,
+                       .border = shape.padding};
+  AlignedVector<uint8_t> input(static_cast<size_t>(in.dense_elements() + kInputSlackBytes));
+  NhwcBuffer<uint8_t> output({.height = shape.OutputHeight(layer.side),
+                              .width = shape.OutputWidth(layer.side),
+                              .channels = shape.out_channels});
+  const auto num_weights = static_cast<size_t>(shape.num_terms() * shape.out_channels);
+  const std::vector<float> scale(static_cast<size_t>(shape.out_channels), 0.001f);
+  const PackedConv2dU8 packed =
+      form == WeightForm8::kInt8
+          ? PackConv2dU8(shape, std::vector<int8_t>(num_weights, 1), scale)
+          : PackConv2dU8Codebook(shape, std::vector<uint8_t>(num_weights, 1),
+                                 std::vector<int8_t>(static_cast<size_t>(shape.out_channels) * 4),
+                                 scale);
+  AlignedVector<uint8_t> scratch(static_cast<size_t>(Conv2dU8ScratchBytes(packed, 1)));
+  for (auto _ : state) {
+    Conv2dU8(packed, DenseView(input.data(), in), output.view(), {}, scratch.data());
+    benchmark::ClobberMemory();
+  }
+  CountMacs(state, output.view().num_elements() * shape.num_terms());
+  state.SetLabel(CurrentKernelTarget().name);
+}
+
 // A 1x1 convolution of 36 pixels with 64 x 64 weights, which all fit the first-level cache.
 void BM_TileInCache(benchmark::State& state) {
   BM_Conv2dF32(state, {"peak", {64, 64, 1, 1, 1, 0}, 6});
@@ -99,6 +127,10 @@ const int registered = [] {
   for (const Layer& layer : kResnet18Layers) {
     benchmark::RegisterBenchmark((std::string("BM_Conv2dF32/") + layer.name).c_str(), BM_Conv2dF32,
                                  layer);
+    benchmark::RegisterBenchmark((std::string("BM_Conv2dU8/int8/") + layer.name).c_str(),
+                                 BM_Conv2dU8, layer, WeightForm8::kInt8);
+    benchmark::RegisterBenchmark((std::string("BM_Conv2dU8/codebook/") + layer.name).c_str(),
+                                 BM_Conv2dU8, layer, WeightForm8::kCodebook4);
   }
   return 0;
 }();
