@@ -63,7 +63,13 @@ void ThreadPool::Run(int64_t num_chunks, Call call, const void* context) {
     wake_.notify_all();
   }
   TakeChunks(0);
-  while (num_busy_.load(std::memory_order_acquire) > 0) SpinOnce();
+  for (int spins = 0; num_busy_.load(std::memory_order_acquire) > 0; ++spins) {
+    if (spins < kSpins) {
+      SpinOnce();
+    } else {
+      std::this_thread::yield();  // a worker may be waiting for this very processor
+    }
+  }
 }
 
 void ThreadPool::TakeChunks(int thread) {
