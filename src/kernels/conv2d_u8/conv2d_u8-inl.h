@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "kernels/conv2d_u8/conv2d_u8.h"
 #include "kernels/conv2d_u8/dot_u8-inl.h"
@@ -55,6 +56,21 @@ struct TileContextU8 {
   int64_t input_row_stride;
   int64_t num_columns;  // output channels that exist, from the first column
   float residual_scale;
+};
+
+// The next panel, fetched into the second-level cache a little per step of the inner loop. Spread
+// over all tiles of the panel, because more fetches in flight than the processor can track (about a
+// dozen) would hold up the loads of the loop itself.
+struct PrefetchU8 {
+  const uint8_t* next;
+  const uint8_t* end;
+  int64_t stride;  // bytes per step of the inner loop; several steps may fetch one line
+
+  // Where a tile of `num_steps` steps starts to fetch, and its bytes per step (0 when all is done).
+  std::pair<const uint8_t*, int64_t> Take(int64_t num_steps) {
+    if (end - next < num_steps * stride) return {next, 0};
+    return {std::exchange(next, next + num_steps * stride), stride};
+  }
 };
 
 template <typename T>
@@ -97,7 +113,8 @@ template <class Dot, int kPixels, int kVectors, typename Out>
 HWY_NOINLINE void ConvolveTileU8(const TileContextU8& context,
                                  const uint8_t* const* HWY_RESTRICT inputs,
                                  Out* const* HWY_RESTRICT outputs,
-                                 const uint8_t* const* HWY_RESTRICT residuals) {
+                                 const uint8_t* const* HWY_RESTRICT residuals,
+                                 const uint8_t* prefetch, int64_t prefetch_stride) {
   const SumTag di;
   const ByteTag db;
   typename Dot::Sum sums[kPixels][kVectors];
@@ -122,6 +139,8 @@ HWY_NOINLINE void ConvolveTileU8(const TileContextU8& context,
             hn::LoadU(db, reinterpret_cast<const int8_t*>(weights) + 4 * v * kSumLanes));
       }
       weights += weight_stride;
+      __builtin_prefetch(prefetch, /*rw=*/0, /*locality=*/2);
+      prefetch += prefetch_stride;
       DEIXIS_UNROLL
       for (int p = 0; p < kPixels; ++p) {
         int32_t quad;
@@ -161,16 +180,18 @@ inline constexpr int kMaxTilePixelsU8 = 12;
 template <class Dot, int kPixels, int kVectors, typename Out>
 HWY_INLINE void ConvolvePixelsU8(const TileContextU8& context,
                                  PixelWalk<uint8_t, Out, uint8_t> walk, int64_t channel,
-                                 bool has_residual, int64_t num_pixels) {
+                                 bool has_residual, int64_t num_pixels, PrefetchU8& prefetch) {
   const uint8_t* inputs[kMaxTilePixelsU8];
   Out* outputs[kMaxTilePixelsU8];
   const uint8_t* residuals[kMaxTilePixelsU8];
   const uint8_t* const* added = has_residual ? residuals : nullptr;
+  const int64_t num_steps = context.num_rows * context.row_steps;
   const auto tiles = [&](auto constant) {
     constexpr int kCount = decltype(constant)::value;
     while (num_pixels >= kCount) {
       walk.Next(kCount, 0, channel, inputs, outputs, residuals);
-      ConvolveTileU8<Dot, kCount, kVectors, Out>(context, inputs, outputs, added);
+      const auto [lines, stride] = prefetch.Take(num_steps);
+      ConvolveTileU8<Dot, kCount, kVectors, Out>(context, inputs, outputs, added, lines, stride);
       num_pixels -= kCount;
     }
   };
@@ -188,20 +209,19 @@ HWY_INLINE void DecodePanel(const uint8_t* HWY_RESTRICT stored, const int8_t* HW
   const hn::Repartition<uint16_t, SumTag> d16;
   const int64_t step_bytes = 4 * width;
   const auto low_half = hn::Set(d, uint8_t{0x0F});
-  for (int64_t column = 0; column < step_bytes; column += 4 * kSumLanes) {
-    const auto table = hn::LoadU(d, reinterpret_cast<const uint8_t*>(tables) + column);
-    const uint8_t* from = stored + column;
-    uint8_t* to = decoded + column;
-    for (int64_t step = 0; step < num_steps; step += 2) {
-      const auto pair = hn::LoadU(d, from);
+  for (int64_t step = 0; step < num_steps; step += 2) {
+    const bool is_pair = step + 1 < num_steps;
+    for (int64_t column = 0; column < step_bytes; column += 4 * kSumLanes) {
+      const auto table = hn::LoadU(d, reinterpret_cast<const uint8_t*>(tables) + column);
+      const auto pair = hn::LoadU(d, stored + column);
       const auto high = hn::BitCast(d, hn::ShiftRight<4>(hn::BitCast(d16, pair)));
-      hn::StoreU(hn::TableLookupBytes(table, hn::And(pair, low_half)), d, to);
-      if (step + 1 < num_steps) {
-        hn::StoreU(hn::TableLookupBytes(table, hn::And(high, low_half)), d, to + step_bytes);
-      }
-      from += step_bytes;
-      to += 2 * step_bytes;
+      const auto first = hn::TableLookupBytes(table, hn::And(pair, low_half));
+      const auto second = hn::TableLookupBytes(table, hn::And(high, low_half));
+      hn::StoreU(first, d, decoded + column);
+      if (is_pair) hn::StoreU(second, d, decoded + step_bytes + column);
     }
+    stored += step_bytes;
+    decoded += 2 * step_bytes;
   }
 }
 
@@ -246,7 +266,19 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
                                               chunk.pixel_begin);
   const int64_t num_pixels = chunk.pixel_end - chunk.pixel_begin;
 
+  // The next panel follows in memory, as large as this one or smaller.
+  const uint8_t* next = packed.weights.data() + (first + width) * packed.stored_channel_bytes();
+  const int64_t num_next = std::min<int64_t>(packed.weights.data() + packed.weights.size() - next,
+                                             width * packed.stored_channel_bytes());
   constexpr int kVectors = kTileVectors<Dot>;
+  const int64_t tile_columns = kVectors * kSumLanes;
+  const int64_t num_tile_steps =
+      std::max<int64_t>(num_pixels / kTilePixels<Dot> *
+                            ((width + tile_columns - 1) / tile_columns) * packed.num_steps(),
+                        1);
+  PrefetchU8 prefetch{.next = next,
+                      .end = next + num_next,
+                      .stride = std::clamp<int64_t>(num_next / num_tile_steps + 1, 1, 64)};
   for (int64_t column = 0; column < width;) {
     const TileContextU8 context{.weights = panel + 4 * column,
                                 .weight_stride = 4 * width,
@@ -260,18 +292,19 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
     const int64_t channel = first + column;
     if (width - column >= kVectors * kSumLanes) {
       ConvolvePixelsU8<Dot, kTilePixels<Dot>, kVectors>(context, walk, channel, has_residual,
-                                                        num_pixels);
+                                                        num_pixels, prefetch);
       column += kVectors * kSumLanes;
       continue;
     }
     if constexpr (kVectors > 2) {
       if (width - column >= 2 * kSumLanes) {
-        ConvolvePixelsU8<Dot, 12, 2>(context, walk, channel, has_residual, num_pixels);
+        ConvolvePixelsU8<Dot, 12, 2>(context, walk, channel, has_residual, num_pixels, prefetch);
         column += 2 * kSumLanes;
         continue;
       }
     }
-    ConvolvePixelsU8<Dot, kTilePixels<Dot>, 1>(context, walk, channel, has_residual, num_pixels);
+    ConvolvePixelsU8<Dot, kTilePixels<Dot>, 1>(context, walk, channel, has_residual, num_pixels,
+                                               prefetch);
     column += kSumLanes;
   }
 }
