@@ -116,8 +116,7 @@ Result<RansDecoder> RansDecoder::Create(std::span<const uint8_t> stream, int num
                          std::to_string(s));
     }
     for (uint32_t offset = 0; offset < frequency; ++offset) {
-      decoder.slots_.push_back({static_cast<uint16_t>(frequency), static_cast<uint16_t>(offset),
-                                static_cast<uint8_t>(s)});
+      decoder.slots_.push_back(static_cast<uint32_t>(s) | frequency << 8 | offset << 20);
     }
   }
   if (decoder.slots_.size() != kRansTotal) {
@@ -136,13 +135,19 @@ Result<RansDecoder> RansDecoder::Create(std::span<const uint8_t> stream, int num
   return decoder;
 }
 
-Status RansDecoder::Decode(std::span<uint8_t> indices) {
-  if (static_cast<int64_t>(indices.size()) > num_indices_ - num_decoded_) std::abort();
+// The symbol that the state shows, and the state before it was coded; a word may have to follow.
+inline uint8_t RansDecoder::Step(const Slot* slots, uint32_t& state) {
+  const Slot slot = slots[state & kSlotMask];
+  const uint32_t frequency = slot >> 8 & kSlotMask;
+  state = frequency * (state >> kRansFrequencyBits) + (slot >> 20);
+  return static_cast<uint8_t>(slot);
+}
+
+// One symbol after the other, each word proved to be there.
+Status RansDecoder::DecodeSingly(std::span<uint8_t> indices) {
   for (uint8_t& index : indices) {
     uint32_t& x = states_[num_decoded_++ % kNumStates];
-    const Slot& slot = slots_[x & kSlotMask];
-    index = slot.symbol;
-    x = slot.frequency * (x >> kRansFrequencyBits) + slot.offset;
+    index = Step(slots_.data(), x);
     if (x >= kLowestState) continue;
     if (next_byte_ == words_.size()) {
       return StreamError("the words end at index " + std::to_string(num_decoded_ - 1) + " of " +
@@ -152,6 +157,40 @@ Status RansDecoder::Decode(std::span<uint8_t> indices) {
     next_byte_ += 2;
   }
   return Ok();
+}
+
+// Four symbols at a time, one of each state, while no word can be missing: the states do not wait
+// for each other, and whether a word follows is no branch. Returns how many it decoded.
+size_t RansDecoder::DecodeFours(std::span<uint8_t> indices) {
+  const Slot* const slots = slots_.data();
+  uint32_t states[kNumStates];
+  std::copy_n(states_, kNumStates, states);
+  const uint8_t* next = words_.data() + next_byte_;
+  const uint8_t* const end = words_.data() + words_.size();
+  size_t i = 0;
+  for (; indices.size() - i >= kNumStates && end - next >= 2 * kNumStates; i += kNumStates) {
+    for (size_t lane = 0; lane < kNumStates; ++lane) {
+      uint32_t& x = states[lane];
+      indices[i + lane] = Step(slots, x);
+      const bool wants_word = x < kLowestState;
+      x = wants_word ? x << 16 | LoadU16(next) : x;
+      next += wants_word ? 2 : 0;
+    }
+  }
+  std::copy_n(states, kNumStates, states_);
+  next_byte_ = static_cast<size_t>(next - words_.data());
+  num_decoded_ += static_cast<int64_t>(i);
+  return i;
+}
+
+Status RansDecoder::Decode(std::span<uint8_t> indices) {
+  if (static_cast<int64_t>(indices.size()) > num_indices_ - num_decoded_) std::abort();
+  // The last run may have ended between two states.
+  const auto past_turn = static_cast<size_t>(num_decoded_ % kNumStates);
+  const size_t head = std::min(indices.size(), (kNumStates - past_turn) % kNumStates);
+  DEIXIS_RETURN_IF_ERROR(DecodeSingly(indices.first(head)));
+  indices = indices.subspan(head);
+  return DecodeSingly(indices.subspan(DecodeFours(indices)));
 }
 
 Status RansDecoder::Finish() const {

@@ -46,12 +46,12 @@ class RansDecoder {
   Status Finish() const;
 
  private:
-  // Of one of the 4096 slots: what a state does that shows it.
-  struct Slot {
-    uint16_t frequency;
-    uint16_t offset;  // slot - start
-    uint8_t symbol;
-  };
+  // Of each of the 4096 slots what a state does that shows it, in one word, so that the table takes
+  // half of a first-level cache: symbol | frequency << 8 | (slot - start) << 20.
+  using Slot = uint32_t;
+  static uint8_t Step(const Slot* slots, uint32_t& state);
+  Status DecodeSingly(std::span<uint8_t> indices);
+  size_t DecodeFours(std::span<uint8_t> indices);
   RansDecoder() = default;
 
   std::vector<Slot> slots_;
