@@ -83,7 +83,7 @@ class Planner {
       Apply(allocation->choice);
       DEIXIS_ASSIGN(const int64_t file_bytes, TotalBytes());
       if (file_bytes <= target_bytes) return plan_;
-      room -= file_bytes - target_bytes;
+      room = allocation->num_bytes - (file_bytes - target_bytes);
     }
     Apply(std::vector<int>(layers_.size(), 0));
     return plan_;

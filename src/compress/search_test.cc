@@ -151,6 +151,24 @@ TEST(PlanForBytesTest, LandsWithinThreePercentBelowTheTarget) {
   }
 }
 
+// The header of the file grows with the sizes it names, by steps that no target may fall between.
+TEST(PlanForBytesTest, EveryTargetIsMet) {
+  const Model model = SmallModel();
+  CompressOptions options;
+  options.layers = "layer3.*|linear";
+  for (int64_t target = 350'000; target < 350'160; target += 8) {
+    SearchOptions search;
+    search.reserved_bytes = 0;
+    search.centroids = {2, 4, 16};
+    const Result<std::vector<LayerPlan>> plan =
+        PlanForBytes(model, nullptr, target, options, search);
+    ASSERT_TRUE(plan.ok());
+    const int64_t bytes = *FileBytes(model, *plan, options.codebook_dtype);
+    EXPECT_LE(bytes, target);
+    EXPECT_GE(static_cast<double>(bytes), 0.97 * static_cast<double>(target));
+  }
+}
+
 TEST(PlanForBytesTest, SaysWhatTheSmallestFileTakes) {
   const Result<std::vector<LayerPlan>> plan = PlanForBytes(SmallModel(), nullptr, 10'000, {});
   ASSERT_FALSE(plan.ok());
