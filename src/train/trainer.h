@@ -16,7 +16,7 @@
 namespace deixis {
 
 struct TrainOptions {
-  int epochs = 15;
+  int epochs = 12;
   int batch_size = 64;
   double learning_rate =
       0.05;                    // at its peak: it rises over the first tenth, then falls as a cosine

@@ -21,7 +21,7 @@ namespace {
 struct Arguments {
   std::string out;
   std::string architecture = "resnet20-cifar";
-  int64_t pictures = 12'000;
+  int64_t pictures = 9600;
   int64_t held_out = 1200;
   // Far apart, so that no held-out picture is ever trained on.
   uint64_t scene_seed = 1'000'000;
@@ -95,7 +95,7 @@ int Main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app{"Trains a classifier on made pictures of everyday objects.", "deixis-train"};
   app.set_version_flag("--version", DEIXIS_VERSION);
-  app.footer("Example:\n  deixis-train --out demo.safetensors --epochs 15 --threads 2");
+  app.footer("Example:\n  deixis-train --out demo.safetensors --epochs 12 --threads 2");
   app.option_defaults()->always_capture_default();
   app.add_option("--out", arguments.out, "The model to write (safetensors)")->required();
   app.add_option("--architecture", arguments.architecture, "The network, by name");
