@@ -1,172 +1,16 @@
 #include "format/pickle.h"
 
-#include <bit>
 #include <charconv>
-#include <cmath>
-#include <optional>
 
+#include "format/pickle_machine.h"
 #include "format/printable.h"
 
 namespace deixis::pickle {
-
 namespace {
-
-enum Opcode : uint8_t {
-  kMark = '(',
-  kStop = '.',
-  kPop = '0',
-  kPopMark = '1',
-  kDup = '2',
-  kFloatText = 'F',
-  kIntText = 'I',
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kLongText = 'L',
-  kBinInt2 = 'M',
-  kNoneValue = 'N',
-  kPersIdText = 'P',
-  kBinPersId = 'Q',
-  kReduce = 'R',
-  kStringText = 'S',
-  kBinString = 'T',
-  kShortBinString = 'U',
-  kUnicodeText = 'V',
-  kBinUnicode = 'X',
-  kAppend = 'a',
-  kBuild = 'b',
-  kGlobalText = 'c',
-  kDictFromMark = 'd',
-  kEmptyDict = '}',
-  kAppends = 'e',
-  kGetText = 'g',
-  kBinGet = 'h',
-  kInst = 'i',
-  kLongBinGet = 'j',
-  kListFromMark = 'l',
-  kEmptyList = ']',
-  kObj = 'o',
-  kPutText = 'p',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kSetItem = 's',
-  kTupleFromMark = 't',
-  kEmptyTuple = ')',
-  kSetItems = 'u',
-  kBinFloat = 'G',
-  kBinBytes = 'B',
-  kShortBinBytes = 'C',
-  kProto = 0x80,
-  kNewObj = 0x81,
-  kExt1 = 0x82,
-  kExt2 = 0x83,
-  kExt4 = 0x84,
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kLong1 = 0x8A,
-  kLong4 = 0x8B,
-  kShortBinUnicode = 0x8C,
-  kBinUnicode8 = 0x8D,
-  kBinBytes8 = 0x8E,
-  kEmptySet = 0x8F,
-  kAddItems = 0x90,
-  kFrozenSet = 0x91,
-  kNewObjEx = 0x92,
-  kStackGlobal = 0x93,
-  kMemoize = 0x94,
-  kFrame = 0x95,
-  kByteArray8 = 0x96,
-};
 
 constexpr int kNewestProtocol = 5;
 
 }  // namespace
-
-// The stack machine. Every step takes at least one byte of the input and makes at most one object,
-// and what it moves off the stack it never looks at again: time and memory are linear in the input.
-class Machine {
- public:
-  Machine(std::span<const std::byte> bytes, const Limits& limits)
-      : bytes_(bytes), limits_(limits) {}
-
-  Result<Pickle> Run() {
-    for (size_t step = 0;; ++step) {
-      step_offset_ = offset_;
-      if (step == limits_.max_opcodes) {
-        return Broken("more than " + std::to_string(limits_.max_opcodes) + " steps");
-      }
-      DEIXIS_ASSIGN(const uint64_t opcode, TakeNumber(1));
-      if (opcode == kStop) break;
-      DEIXIS_RETURN_IF_ERROR(Step(static_cast<uint8_t>(opcode)));
-      if (pickle_.objects_.size() > limits_.max_objects) {
-        return Broken("more than " + std::to_string(limits_.max_objects) + " objects");
-      }
-    }
-    DEIXIS_ASSIGN(pickle_.root_, Pop());
-    pickle_.num_bytes_ = offset_;
-    return std::move(pickle_);
-  }
-
- private:
-  Status Step(uint8_t opcode);
-  Status ScalarStep(uint8_t opcode);
-  Status TextLineStep(uint8_t opcode);
-  Status ContainerStep(uint8_t opcode);
-  Status CallStep(uint8_t opcode);
-  Status MemoStep(uint8_t opcode);
-
-  Error Broken(const std::string& finding) const {
-    return InvalidData("pickle, byte " + std::to_string(step_offset_) + ": " + finding,
-                       "the file is damaged or hostile; get it again from its source");
-  }
-  Error CutShort() const { return Broken("the data ends in the middle"); }
-
-  // Input.
-  Result<uint64_t> TakeNumber(size_t num_bytes);  // little-endian
-  Result<std::string_view> TakeText(uint64_t num_bytes);
-  Result<std::string_view> TakeCounted(size_t length_bytes);  // a length, then as many bytes
-  Result<std::string_view> TakeLine();
-
-  // Stack. What lies below the last mark is out of reach until the mark is taken away.
-  size_t Floor() const { return marks_.empty() ? 0 : marks_.back(); }
-  Result<Ref> Pop();
-  Result<Ref> Top() const;
-  Result<std::vector<Ref>> PopToMark();
-
-  Object& New(Kind kind) {
-    stack_.push_back(static_cast<Ref>(pickle_.objects_.size()));
-    Object& object = pickle_.objects_.emplace_back();
-    object.kind = kind;
-    return object;
-  }
-  void PushInt(int64_t value) { New(Kind::kInt).integer = value; }
-  void PushBool(bool value) { New(Kind::kBool).integer = value ? 1 : 0; }
-  void PushText(Kind kind, std::string_view text) { New(kind).text = text; }
-  Status PushLong(std::string_view twos_complement);
-  Status PushTuple(size_t num_items);
-  Status PushGlobal(std::string_view module, std::string_view name);
-  void PushCall(Ref target, Ref arguments) {
-    Object& call = New(Kind::kCall);
-    call.target = target;
-    call.arguments = arguments;
-  }
-  Status Extend(std::vector<Ref> added, bool are_pairs);
-  Status Memoize(uint64_t index);
-  Status Recall(uint64_t index);
-
-  std::span<const std::byte> bytes_;
-  Limits limits_;
-  size_t offset_ = 0;
-  size_t step_offset_ = 0;
-  Pickle pickle_;
-  std::vector<Ref> stack_;
-  std::vector<size_t> marks_;  // stack heights
-  std::vector<Ref> memo_;
-  size_t num_memoized_ = 0;
-  size_t num_name_bytes_ = 0;
-};
 
 Result<uint64_t> Machine::TakeNumber(size_t num_bytes) {
   if (num_bytes > bytes_.size() - offset_) return CutShort();
@@ -217,21 +61,6 @@ Result<std::vector<Ref>> Machine::PopToMark() {
   stack_.erase(begin, stack_.end());
   marks_.pop_back();
   return items;
-}
-
-Status Machine::PushLong(std::string_view twos_complement) {
-  if (twos_complement.size() > 8) {
-    PushText(Kind::kBigInt, twos_complement);
-    return Ok();
-  }
-  uint64_t value = 0;
-  for (size_t i = 0; i < twos_complement.size(); ++i) {
-    value |= static_cast<uint64_t>(static_cast<uint8_t>(twos_complement[i])) << (8 * i);
-  }
-  const size_t bits = 8 * twos_complement.size();
-  if (bits > 0 && bits < 64 && (value >> (bits - 1) & 1) != 0) value |= ~uint64_t{0} << bits;
-  PushInt(static_cast<int64_t>(value));
-  return Ok();
 }
 
 Status Machine::PushTuple(size_t num_items) {
@@ -293,111 +122,6 @@ Status Machine::Recall(uint64_t index) {
   }
   stack_.push_back(memo_[index]);
   return Ok();
-}
-
-Status Machine::ScalarStep(uint8_t opcode) {
-  switch (opcode) {
-    case kNoneValue:
-      New(Kind::kNone);
-      return Ok();
-    case kNewTrue:
-      PushBool(true);
-      return Ok();
-    case kNewFalse:
-      PushBool(false);
-      return Ok();
-    case kBinInt1:
-    case kBinInt2: {
-      DEIXIS_ASSIGN(const uint64_t value, TakeNumber(opcode == kBinInt1 ? 1 : 2));
-      PushInt(static_cast<int64_t>(value));
-      return Ok();
-    }
-    case kBinInt: {
-      DEIXIS_ASSIGN(const uint64_t value, TakeNumber(4));
-      PushInt(static_cast<int32_t>(static_cast<uint32_t>(value)));
-      return Ok();
-    }
-    case kLong1:
-    case kLong4: {
-      DEIXIS_ASSIGN(const std::string_view text, TakeCounted(opcode == kLong1 ? 1 : 4));
-      return PushLong(text);
-    }
-    case kBinFloat: {  // big-endian, unlike everything else
-      DEIXIS_ASSIGN(const uint64_t bits, TakeNumber(8));
-      New(Kind::kFloat).real = std::bit_cast<double>(__builtin_bswap64(bits));
-      return Ok();
-    }
-    case kShortBinString:
-    case kBinString:
-    case kShortBinUnicode:
-    case kBinUnicode:
-    case kBinUnicode8:
-    case kShortBinBytes:
-    case kBinBytes:
-    case kBinBytes8:
-    case kByteArray8: {
-      const bool is_bytes = opcode == kShortBinBytes || opcode == kBinBytes ||
-                            opcode == kBinBytes8 || opcode == kByteArray8;
-      const bool is_short =
-          opcode == kShortBinString || opcode == kShortBinUnicode || opcode == kShortBinBytes;
-      const bool is_long = opcode == kBinUnicode8 || opcode == kBinBytes8 || opcode == kByteArray8;
-      DEIXIS_ASSIGN(const std::string_view text, TakeCounted(is_short ? 1 : is_long ? 8 : 4));
-      PushText(is_bytes ? Kind::kBytes : Kind::kText, text);
-      return Ok();
-    }
-    default:
-      return TextLineStep(opcode);
-  }
-}
-
-// Protocol 0: everything is a line of text.
-Status Machine::TextLineStep(uint8_t opcode) {
-  switch (opcode) {
-    case kIntText:
-    case kLongText: {
-      DEIXIS_ASSIGN(std::string_view line, TakeLine());
-      if (opcode == kIntText && (line == "00" || line == "01")) {
-        PushBool(line == "01");
-        return Ok();
-      }
-      if (line.ends_with('L')) line.remove_suffix(1);
-      int64_t value = 0;
-      const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
-      if (error != std::errc() || end != line.data() + line.size()) {
-        return Broken("expected an integer of 64 bits, found " + Quoted(line, 40));
-      }
-      PushInt(value);
-      return Ok();
-    }
-    case kFloatText: {
-      DEIXIS_ASSIGN(const std::string_view line, TakeLine());
-      double value = 0;
-      const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
-      if (error != std::errc() || end != line.data() + line.size()) {
-        return Broken("expected a number, found " + Quoted(line, 40));
-      }
-      New(Kind::kFloat).real = value;
-      return Ok();
-    }
-    case kStringText: {
-      DEIXIS_ASSIGN(std::string_view line, TakeLine());
-      if (line.size() < 2 || line.front() != line.back() ||
-          (line.front() != '\'' && line.front() != '"')) {
-        return Broken("expected a quoted string");
-      }
-      PushText(Kind::kText, line.substr(1, line.size() - 2));
-      return Ok();
-    }
-    case kUnicodeText: {
-      DEIXIS_ASSIGN(const std::string_view line, TakeLine());
-      PushText(Kind::kText, line);
-      return Ok();
-    }
-    default: {
-      constexpr char kDigits[] = "0123456789abcdef";
-      return Broken(std::string("unknown opcode 0x") + kDigits[opcode >> 4] + kDigits[opcode & 15]);
-    }
-  }
 }
 
 Status Machine::ContainerStep(uint8_t opcode) {

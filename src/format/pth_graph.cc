@@ -6,6 +6,7 @@
 #include <cstring>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "base/checked.h"
 #include "format/printable.h"
@@ -268,12 +269,16 @@ std::string Walker::KeyText(Ref ref, size_t position) const {
   }
 }
 
-// As in Python, a key that is set again keeps its place and takes the new value.
+// As in Python, a key that is set again keeps its place and takes the new value. Keys that only
+// look the same, 1 and "1", are two keys.
 Status Walker::VisitPairs(const std::vector<Ref>& items) {
   struct Entry {
-    std::string key;
+    std::string name;
+    Kind kind;
+    std::string_view text;  // of a text, as it is in the file
     size_t position;
     Ref value;
+    auto Identity() const { return std::tie(kind, text, name); }
   };
   DEIXIS_RETURN_IF_ERROR(CountVisits(items.size() / 2));
   std::vector<Entry> entries;
@@ -281,15 +286,16 @@ Status Walker::VisitPairs(const std::vector<Ref>& items) {
   for (size_t i = 0; i + 1 < items.size(); i += 2) {
     const Object& key = pickle_[items[i]];
     DEIXIS_RETURN_IF_ERROR(Charge(key.text.size()));
-    entries.push_back({KeyText(items[i], i / 2), i / 2, items[i + 1]});
+    entries.push_back({KeyText(items[i], i / 2), key.kind, key.text, i / 2, items[i + 1]});
   }
   std::vector<size_t> order(entries.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return entries[a].key < entries[b].key; });
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return entries[a].Identity() < entries[b].Identity();
+  });
   std::vector<bool> is_superseded(entries.size(), false);
   for (size_t i = 1, first = 0; i < order.size(); ++i) {
-    if (entries[order[i]].key != entries[order[first]].key) {
+    if (entries[order[i]].Identity() != entries[order[first]].Identity()) {
       first = i;
       continue;
     }
@@ -298,7 +304,7 @@ Status Walker::VisitPairs(const std::vector<Ref>& items) {
   }
   for (const Entry& entry : entries) {
     if (is_superseded[entry.position]) continue;
-    DEIXIS_RETURN_IF_ERROR(VisitChild(entry.key, entry.value));
+    DEIXIS_RETURN_IF_ERROR(VisitChild(entry.name, entry.value));
   }
   return Ok();
 }

@@ -42,7 +42,7 @@ const Storage* FindStorage(std::span<const Storage> storages, std::string_view k
 // tree, and a stride of 0 makes one element describe a huge tensor.
 struct GraphLimits {
   size_t max_depth = 100;
-  size_t max_visits = 4'000'000;       // objects looked at, again for every path to them
+  size_t max_visits = 1'000'000;       // objects looked at, again for every path to them
   size_t max_text_bytes = 64 << 20;    // of names and values together
   size_t max_copied_bytes = 64 << 20;  // by which non-contiguous tensors may outgrow the file
   size_t max_rank = 64;                // as in PyTorch

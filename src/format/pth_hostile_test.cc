@@ -306,10 +306,14 @@ TEST(PthHostileTest, OtherArchivesAndPicklesAreNamed) {
 
 TEST(PthHostileTest, TwoTensorsOfOneNameAreAnError) {
   const std::string tensor = RebuildTensor({Storage({.num_elements = 4}), 0, {4}, {1}});
-  EXPECT_THAT(
-      Refusal(ZipCheckpoint(Dict({Text("a/b"), tensor, Text("a"), Dict({Text("b"), tensor})}),
-                            {{"0", kFourFloats}})),
-      HasSubstr("two tensors are named \"a/b\""));
+  const auto read = [&](const std::vector<std::string>& items) {
+    return Refusal(ZipCheckpoint(Dict(items), {{"0", kFourFloats}}));
+  };
+  EXPECT_THAT(read({Text("a/b"), tensor, Text("a"), Dict({Text("b"), tensor})}),
+              HasSubstr("two tensors are named \"a/b\""));
+  EXPECT_THAT(read({Int(1), tensor, Text("1"), tensor}), HasSubstr("two tensors are named \"1\""));
+  EXPECT_THAT(read({Text("\x1B"), tensor, Text("\\x1b"), tensor}),
+              HasSubstr("two tensors are named \"\\x1b\""));
 }
 
 // Every prefix is refused, in bounded time.
