@@ -47,9 +47,10 @@ class Interpreter {
     std::vector<Activation> values(1);
     values[0] = Make(height, width, 3);
     values[0].value.assign(input.begin(), input.end());
-    if (tracks_errors_) {  // normalising a pixel takes up to three roundings
+    if (tracks_errors_) {  // normalising a pixel takes three roundings, each of deviation u /
+                           // sqrt(3)
       for (size_t i = 0; i < input.size(); ++i) {
-        values[0].sigma[i] = kRoundoff * std::sqrt(3.0 / 3.0) * (std::abs(input[i]) + kOffset);
+        values[0].sigma[i] = kRoundoff * (std::abs(input[i]) + kOffset);
       }
     }
     for (const Node& node : model_.graph.nodes) values.push_back(Evaluate(node, values));
