@@ -29,6 +29,7 @@ constexpr const Command* kCommands[] = {
     &kEvalCommand,
     &kCompressCommand,
     &kStudyCommand,
+    &kTrainCommand,
     &kBenchCommand,
     &kSayCommand,
     &kCompletionCommand,

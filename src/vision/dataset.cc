@@ -185,6 +185,15 @@ Result<Dataset> FromCategoryFolders(const fs::path& folder) {
   return dataset;
 }
 
+Status CheckFolder(const std::string& folder) {
+  std::error_code error;
+  const fs::path path(folder);
+  if (!fs::exists(path, error)) return NotFound(folder + ": no such folder", "check the path");
+  if (fs::is_directory(path, error)) return Ok();
+  return InvalidData(folder + ": expected a folder of pictures, found a file",
+                     path.filename() == kLabelsFile ? "name the folder that it lies in" : "");
+}
+
 std::string Trimmed(std::string_view line) {
   constexpr std::string_view kSpaces = " \t\r";
   const size_t begin = line.find_first_not_of(kSpaces);
@@ -225,17 +234,17 @@ Result<std::vector<std::string>> NamesFromCsv(const std::string& path, const std
 
 }  // namespace
 
+Result<Dataset> OpenCategoryFolders(const std::string& folder) {
+  DEIXIS_RETURN_IF_ERROR(CheckFolder(folder));
+  return FromCategoryFolders(folder);
+}
+
 Result<Dataset> OpenDataset(const std::string& folder) {
+  DEIXIS_RETURN_IF_ERROR(CheckFolder(folder));
+  const fs::path csv = fs::path(folder) / kLabelsFile;
   std::error_code error;
-  const fs::path path(folder);
-  if (!fs::exists(path, error)) return NotFound(folder + ": no such folder", "check the path");
-  if (!fs::is_directory(path, error)) {
-    return InvalidData(folder + ": expected a folder of pictures, found a file",
-                       path.filename() == kLabelsFile ? "name the folder that it lies in" : "");
-  }
-  const fs::path csv = path / kLabelsFile;
-  if (fs::exists(csv, error)) return FromLabelsFile(path, csv.string());
-  return FromCategoryFolders(path);
+  if (fs::exists(csv, error)) return FromLabelsFile(folder, csv.string());
+  return FromCategoryFolders(folder);
 }
 
 Result<std::vector<std::string>> ReadClassNames(const std::string& path) {

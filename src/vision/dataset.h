@@ -41,6 +41,9 @@ struct Dataset {
 // picture (with what was looked for and what there is instead) or labels.csv makes no sense.
 Result<Dataset> OpenDataset(const std::string& folder);
 
+// The second of these alone, whatever labels.csv says.
+Result<Dataset> OpenCategoryFolders(const std::string& folder);
+
 // Marked pictures: points.csv (columns "file", "x_px", "y_px"; perhaps "category" and "presence", 0
 // where the thing is not in the picture), or files named x_y_anything.jpg in one folder per
 // category, whole pixels from the top left. Labels are the categories in order of their names. The

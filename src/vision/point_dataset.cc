@@ -42,7 +42,7 @@ std::optional<Point> PointFromName(const std::string& name) {
 }
 
 Result<Dataset> FromNames(const std::string& folder) {
-  DEIXIS_ASSIGN(Dataset dataset, OpenDataset(folder));
+  DEIXIS_ASSIGN(Dataset dataset, OpenCategoryFolders(folder));
   for (Sample& sample : dataset.samples) {
     sample.point_px = PointFromName(fs::path(sample.path).filename().string());
     if (sample.point_px) continue;

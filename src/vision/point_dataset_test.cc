@@ -29,6 +29,7 @@ class PointDataset : public testing::Test {
 
 TEST_F(PointDataset, ReadsMarksFromNames) {
   Write("thumb/7_9_b.jpg");
+  Write("labels.csv", "file,source\nindex/105_88_0f950904-bfae.jpg,elsewhere\n");  // not asked
   Write("index/105_88_0f950904-bfae.jpg");
   const auto dataset = OpenPointDataset(folder_.string());
   ASSERT_TRUE(dataset.ok()) << dataset.error().message;

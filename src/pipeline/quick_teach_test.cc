@@ -1,0 +1,150 @@
+// Quick teaching on pictures whose answer is known: a random backbone suffices to tell plain
+// colours apart and to find a bright square.
+#include "pipeline/quick_teach.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <string>
+
+#include "base/rng.h"
+#include "compress/evaluate.h"
+#include "vision/image.h"
+
+namespace deixis {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A CIFAR ResNet-20 of small random weights and plain batch norms.
+Model RandomBackbone() {
+  Model model;
+  for (const Architecture& each : KnownArchitectures()) {
+    if (each.name == "resnet20-cifar") model.architecture = each;
+  }
+  model.architecture.num_outputs = 3;
+  model.graph = BuildGraph(model.architecture);
+  model.preprocessing.height_px = 32;
+  model.preprocessing.width_px = 32;
+  model.preprocessing.resize = ResizePolicy::kStretch;
+  Rng rng(7);
+  const auto constant = [](int64_t n, float value) {
+    return Tensor::FromVector({n}, std::vector<float>(static_cast<size_t>(n), value));
+  };
+  int64_t channels = 0;
+  for (const Node& node : model.graph.nodes) {
+    if (node.kind == OpKind::kConv2d || node.kind == OpKind::kLinear) {
+      const bool is_head = node.kind == OpKind::kLinear;
+      const int64_t area = is_head ? 1 : node.filter_size * node.filter_size;
+      const int64_t row = node.in_channels * area;
+      std::vector<float> weights(static_cast<size_t>(node.out_channels * row));
+      const double deviation = std::sqrt(2.0 / static_cast<double>(row));
+      for (float& weight : weights) weight = static_cast<float>(deviation * rng.Normal());
+      Shape shape =
+          is_head ? Shape{node.out_channels, node.in_channels}
+                  : Shape{node.out_channels, node.in_channels, node.filter_size, node.filter_size};
+      model.layers[node.name].weight = Tensor::FromVector(std::move(shape), std::move(weights));
+      if (is_head) model.layers[node.name].bias = constant(node.out_channels, 0);
+      channels = node.out_channels;
+    } else if (node.kind == OpKind::kBatchNorm) {
+      model.batch_norms[node.name] = {.weight = constant(channels, 0.5f),
+                                      .bias = constant(channels, 0),
+                                      .running_mean = constant(channels, 0),
+                                      .running_var = constant(channels, 1),
+                                      .num_batches_tracked = {}};
+    }
+  }
+  return model;
+}
+
+class QuickTeachTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) /
+              testing::UnitTest::GetInstance()->current_test_info()->name();
+    fs::remove_all(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  // A 32x32 picture of noise around `base` with a white 6x6 square whose centre is (x, y).
+  void Draw(const std::string& name, const std::array<int, 3>& base, int x, int y, Rng& rng) {
+    Image image{.height_px = 32, .width_px = 32, .pixels = std::vector<uint8_t>(32 * 32 * 3)};
+    for (int row = 0; row < 32; ++row) {
+      for (int column = 0; column < 32; ++column) {
+        const bool inside = std::abs(row - y) <= 3 && std::abs(column - x) <= 3;
+        for (int c = 0; c < 3; ++c) {
+          image.pixels[(row * 32 + column) * 3 + c] =
+              static_cast<uint8_t>(inside ? 255 : base[c] + static_cast<int>(rng.Below(20)));
+        }
+      }
+    }
+    const fs::path path = folder_ / name;
+    fs::create_directories(path.parent_path());
+    ASSERT_TRUE(WritePng(path.string(), image).ok());
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(QuickTeachTest, LearnsCategoriesAndNamesThem) {
+  Rng rng(1);
+  for (int i = 0; i < 12; ++i) {
+    Draw("blue/" + std::to_string(i) + ".png", {20, 20, 200}, 10, 10, rng);
+    Draw("green/" + std::to_string(i) + ".png", {20, 180, 20}, 20, 12, rng);
+  }
+  const Model backbone = RandomBackbone();
+  PictureSet pictures(*OpenDataset(folder_.string()), backbone.preprocessing);
+  const auto taught = QuickTeach(backbone, pictures, {});
+  ASSERT_TRUE(taught.ok()) << taught.error().message;
+  EXPECT_EQ(taught->model.architecture.num_outputs, 2);
+  EXPECT_EQ(taught->model.class_names, (std::vector<std::string>{"blue", "green"}));
+  EXPECT_EQ(taught->held_out_top1, 1.0);
+  // The model that comes out is a model like any other: saved, loaded, judged.
+  const std::string path = (folder_ / "taught.safetensors").string();
+  ASSERT_TRUE(SaveModel(path, taught->model).ok());
+  const auto loaded = LoadModel(path);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  const auto evaluation = Evaluate(*loaded, pictures);
+  ASSERT_TRUE(evaluation.ok());
+  EXPECT_EQ(evaluation->top1(), 1.0);
+}
+
+TEST_F(QuickTeachTest, FindsAMarkBetterThanTheMeanPosition) {
+  Rng rng(2);
+  double spread = 0;
+  for (int i = 0; i < 60; ++i) {
+    const int x = 4 + static_cast<int>(rng.Below(24));
+    const int y = 4 + static_cast<int>(rng.Below(24));
+    spread += std::hypot(x - 15.5, y - 15.5) / 60;
+    Draw("tip/" + std::to_string(x) + "_" + std::to_string(y) + "_" + std::to_string(i) + ".png",
+         {90, 90, 90}, x, y, rng);
+  }
+  const Model backbone = RandomBackbone();
+  PictureSet pictures(*OpenPointDataset(folder_.string()), backbone.preprocessing);
+  QuickTeachOptions options;
+  options.task = Task::kLocate;
+  const auto taught = QuickTeach(backbone, pictures, options);
+  ASSERT_TRUE(taught.ok()) << taught.error().message;
+  EXPECT_EQ(taught->model.task, Task::kLocate);
+  EXPECT_EQ(taught->model.architecture.num_outputs, 2);
+  EXPECT_LT(taught->held_out_error_px, spread);
+  const auto evaluation = Evaluate(taught->model, pictures);
+  ASSERT_TRUE(evaluation.ok());
+  EXPECT_LT(evaluation->mean_error_px(), spread);
+}
+
+TEST_F(QuickTeachTest, RefusesAnEmptyCategory) {
+  Rng rng(3);
+  for (int i = 0; i < 6; ++i) Draw("some/" + std::to_string(i) + ".png", {0, 0, 0}, 9, 9, rng);
+  fs::create_directories(folder_ / "none");
+  const Model backbone = RandomBackbone();
+  PictureSet pictures(*OpenDataset(folder_.string()), backbone.preprocessing);
+  const auto taught = QuickTeach(backbone, pictures, {});
+  ASSERT_FALSE(taught.ok());
+  EXPECT_EQ(taught.error().code, ErrorCode::kInvalidData);
+  EXPECT_NE(taught.error().message.find("\"none\""), std::string::npos);
+}
+
+}  // namespace
+}  // namespace deixis
