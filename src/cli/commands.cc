@@ -22,6 +22,7 @@ constexpr Flag kCommonFlags[] = {
 // One per line, whatever the formatter thinks.
 // clang-format off
 constexpr const Command* kCommands[] = {
+    &kDemoCommand,
     &kDoctorCommand,
     &kInfoCommand,
     &kConvertCommand,

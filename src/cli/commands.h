@@ -14,6 +14,7 @@ extern const Command kTrainCommand;
 extern const Command kPredictCommand;
 extern const Command kEvalCommand;
 extern const Command kSayCommand;
+extern const Command kDemoCommand;
 extern const Command kDoctorCommand;
 extern const Command kCompletionCommand;
 extern const Command kHelpCommand;

@@ -16,6 +16,8 @@
 #include "cli/speak.h"
 #include "format/printable.h"
 #include "kernels/targets.h"
+#include "network/model.h"
+#include "pipeline/demo.h"
 #include "speech/audio_out.h"
 #include "speech/voice.h"
 
@@ -149,9 +151,24 @@ Check CheckCameras() {
   return {.name = "camera", .detail = detail};
 }
 
+Check CheckDemoModel() {
+  const auto path = FindDemoModel();
+  if (!path.ok()) {
+    return {"demo model", Finding::kMissing, path.error().message, path.error().remedy};
+  }
+  const auto model = LoadModel(*path);
+  if (!model.ok()) {
+    return {"demo model", Finding::kMissing, model.error().message, "install Deixis again"};
+  }
+  return {.name = "demo model",
+          .detail = *path + ": " + model->architecture.name + ", " +
+                    Counted(model->architecture.num_outputs, "output")};
+}
+
 Status RunDoctor(const Arguments& arguments, Console& console) {
   const std::vector<Check> checks = {CheckProcessor(),      CheckThreads(), CheckMemory(),
-                                     CheckVoice(arguments), CheckSound(),   CheckCameras()};
+                                     CheckVoice(arguments), CheckSound(),   CheckCameras(),
+                                     CheckDemoModel()};
   const Style style = console.style();
   Table table({{"", Align::kLeft}, {"", Align::kLeft}, {"", Align::kLeft}});
   Json list = Json::array();
@@ -183,7 +200,8 @@ constinit const Command kDoctorCommand = {
     .name = "doctor",
     .summary = "what this machine has, what it lacks, and what to do",
     .description =
-        "Looks at the processor, memory, voice, sound and cameras. Missing parts "
+        "Looks at the processor, memory, voice, sound, cameras and the demo's network. Missing "
+        "parts "
         "are no failure: the exit code is 0 and --json gives their number.",
     .positionals = {},
     .flags = kFlags,
