@@ -1,0 +1,247 @@
+"""compress and study: files, figures, gates, and the combinations that make no sense."""
+
+import csv
+import json
+import unittest
+
+import support
+from support import CliTest, INVALID_DATA, NOT_FOUND, QUALITY, USAGE
+
+CAT = support.CIFAR_NAMES.index("cat")
+
+
+class Compress(CliTest):
+
+    def setUp(self):
+        super().setUp()
+        support.write_resnet20(self.folder / "net.safetensors")
+
+    def small(self, *flags, code=0):
+        return self.deixis_json("compress", "net.safetensors", "-o", "small.safetensors", *flags,
+                                code=code)
+
+    def test_without_pictures(self):
+        document = self.small()
+        path = self.folder / "small.safetensors"
+        self.assertTrue(document["written"])
+        self.assertEqual(document["file_bytes"], path.stat().st_size)
+        source_bytes = (self.folder / "net.safetensors").stat().st_size
+        self.assertEqual(document["source_bytes"], source_bytes)
+        self.assertAlmostEqual(document["ratio"], source_bytes / path.stat().st_size)
+        self.assertGreater(document["ratio"], 6.5)
+        # Never a guess.
+        self.assertIsNone(document["top1_before"])
+        self.assertIsNone(document["top1_after"])
+        self.assertNotIn("measured_on", document)
+        self.assertEqual(len(document["layers"]), 20)
+        layer = document["layers"][1]
+        self.assertEqual((layer["name"], layer["centroids"], layer["granularity"]),
+                         ("layer1.0.conv1", 16, "group"))
+        # 16 rows of 72 bytes, 4 codebooks of 16 int8, 16 scales and 16 biases.
+        self.assertEqual(layer["bytes_after"], 16 * 72 + 4 * 16 + 16 * 4 + 16 * 4)
+        self.assertEqual(self.temporary_files(), [])
+
+    def test_the_file_says_what_it_was_made_from(self):
+        import hashlib
+        self.small()
+        info = self.deixis_json("info", "small.safetensors")
+        self.assertEqual(info["metadata"]["deixis.source.sha256"],
+                         hashlib.sha256((self.folder / "net.safetensors").read_bytes()).hexdigest())
+        self.assertEqual(info["architecture"], "resnet20-cifar")
+        self.assertEqual(info["layers"][0]["storage"], {
+            "kind": "palettized",
+            "centroids": 16,
+            "bits_per_index": 4,
+            "group_rows": 4,
+            "codebook_dtype": "int8",
+        })
+
+    def test_figures_are_those_of_the_file(self):
+        support.write_dataset(self.folder / "data", per_class=2)
+        document = self.small("--eval", "data", "--centroids", "4")
+        self.assertEqual(document["measured_on"], "data")
+        self.assertEqual(document["images"], 20)
+        for model, key in (("net.safetensors", "top1_before"), ("small.safetensors", "top1_after")):
+            self.assertEqual(self.deixis_json("eval", model, "--data", "data")["top1"],
+                             document[key])
+
+    def test_layers_that_are_left_out_stay_bit_identical(self):
+        document = self.small("--layers", r"layer3\..*")
+        self.assertEqual([layer["name"] for layer in document["layers"]],
+                         [f"layer3.{b}.conv{c}" for b in range(3) for c in (1, 2)])
+        before, after = (
+            {tensor["name"]: tensor["sha256"]
+             for tensor in self.deixis_json("info", path, "--tensors")["tensors"]}
+            for path in ("net.safetensors", "small.safetensors"))
+        kept = [name for name in before if not name.startswith("layer3.")]
+        self.assertGreater(len(kept), 50)
+        for name in kept:
+            self.assertEqual(after[name], before[name], name)
+
+    def test_layers_that_do_not_exist(self):
+        self.fails(USAGE, "compress", "net.safetensors", "-o", "s.safetensors", "--layers", "nope")
+        self.fails(USAGE, "compress", "net.safetensors", "-o", "s.safetensors", "--layers", "(")
+
+    def test_granularity_and_number_of_centroids(self):
+        rows = {"row": 1, "group": 4, "tensor": 16}
+        for granularity, group_rows in rows.items():
+            for centroids, bits in ((2, 1), (3, 2), (256, 8)):
+                with self.subTest((granularity, centroids)):
+                    self.small("--granularity", granularity, "-k", centroids, "--layers",
+                               "layer1.0.conv1", "--overwrite")
+                    info = self.deixis_json("info", "small.safetensors")
+                    storage = info["layers"][1]["storage"]
+                    self.assertEqual((storage["centroids"], storage["bits_per_index"],
+                                      storage["group_rows"]), (centroids, bits, group_rows))
+
+    def test_pruning(self):
+        document = self.small("--prune", "nearest-zero", "-k", "3")
+        for layer in document["layers"]:
+            self.assertGreater(layer["sparsity"], 0.2, layer["name"])
+        document = self.small("--prune", "magnitude", "--sparsity", "0.5", "--overwrite")
+        for layer in document["layers"]:
+            self.assertGreaterEqual(layer["sparsity"], 0.49, layer["name"])
+        self.assertRegex(
+            self.deixis("compress", "net.safetensors", "-o", "p.safetensors", "--prune",
+                        "nearest-zero", "-k", "3").out, r"zeros\n")
+
+    def test_archive(self):
+        # Pruned indices are far from uniform, so there is something to gain.
+        packed = self.small("--prune", "magnitude", "--sparsity", "0.7")
+        archived = self.small("--prune", "magnitude", "--sparsity", "0.7", "--archive",
+                              "--overwrite")
+        self.assertTrue(archived["archived"])
+        self.assertLess(archived["file_bytes"], 0.9 * packed["file_bytes"])
+        info = self.deixis_json("info", "small.safetensors")
+        self.assertTrue(info["layers"][-2]["storage"]["archived"])
+        self.assertIn("archived", self.deixis("info", "small.safetensors").out)
+
+    def test_a_size(self):
+        for target in (60_000, 120_000):
+            document = self.small("--target-bytes", target, "--overwrite")
+            self.assertLessEqual(document["file_bytes"], target)
+            self.assertGreaterEqual(document["file_bytes"], 0.97 * target)
+        self.fails(USAGE, "compress", "net.safetensors", "-o", "s.safetensors", "--target-bytes",
+                   "10k")
+
+    def test_a_gate_that_is_missed(self):
+        # The answer to every picture is the same before and after, so nothing is lost; then the
+        # original is right about all pictures and K=2 without calibration is not.
+        support.write_resnet20(self.folder / "net.safetensors", favourite=CAT)
+        support.write_dataset(self.folder / "data", per_class=1)
+        self.deixis("compress", "net.safetensors", "-o", "small.safetensors", "-k", "16", "--eval",
+                    "data", "--max-drop", "0")
+        support.write_resnet20(self.folder / "net.safetensors", seed=5)
+        for i in range(24):
+            support.write_random_png(self.folder / f"own/{i}.png", seed=100 + i)
+        answers = self.deixis_json("predict", "net.safetensors",
+                                   *[f"own/{i}.png" for i in range(24)])["predictions"]
+        (self.folder / "own/labels.csv").write_text(
+            "file,label\n" + "".join(f"{i}.png,{a['index']}\n" for i, a in enumerate(answers)))
+        before = (self.folder / "small.safetensors").read_bytes()
+        flags = ("-k", "2", "--eval", "own", "--max-drop", "1", "--overwrite")
+        document = self.small(*flags, code=QUALITY)
+        self.assertEqual(document["error"]["name"], "quality_missed")
+        self.assertEqual(document["top1_before"], 1.0)
+        self.assertLess(document["top1_after"], 0.99)
+        self.assertFalse(document["written"])
+        # The old file is what it was, and nothing lies beside it.
+        self.assertEqual((self.folder / "small.safetensors").read_bytes(), before)
+        self.assertEqual(self.temporary_files(), [])
+        # For people: the table all the same, and one error.
+        outcome = self.deixis("compress", "net.safetensors", "-o", "small.safetensors", *flags,
+                              code=QUALITY)
+        self.assertRegex(outcome.out, r"not written +small\.safetensors")
+        self.assertEqual(outcome.err.count("error:"), 1)
+        self.assertIn("--max-drop", outcome.err)
+
+    def test_calibrated(self):
+        support.write_dataset(self.folder / "data", per_class=2)
+        document = self.small("--data", "data", "--layers", "layer1.0.*")
+        self.assertEqual(document["measured_on"], "data")
+        self.assertGreaterEqual(document["calibration_images"], 20)
+        for layer in document["layers"]:
+            self.assertGreater(layer["output_snr_db"], 10)
+
+    def test_two_runs_write_the_same_bytes(self):
+        support.write_dataset(self.folder / "data", per_class=1)
+        flags = ("--data", "data", "--layers", "layer1.*")
+        self.small(*flags, "--threads", "1")
+        first = (self.folder / "small.safetensors").read_bytes()
+        self.small(*flags, "--threads", "3", "--overwrite")
+        self.assertEqual((self.folder / "small.safetensors").read_bytes(), first)
+
+    def test_combinations_that_make_no_sense(self):
+        def refuse(*flags, says):
+            self.fails(USAGE, "compress", "net.safetensors", "-o", "s.safetensors", *flags,
+                       says=says)
+
+        refuse("--max-drop", "1", says="--max-drop needs labelled pictures")
+        refuse("-k", "4", "--target-bytes", "90k", says="contradict")
+        refuse("--archive", "--target-bytes", "90k", says="--archive")
+        refuse("--sparsity", "0.5", says="--prune magnitude")
+        refuse("--prune", "magnitude", says="needs --sparsity")
+        refuse("--prune", "smallest", says="nearest-zero or magnitude")
+        refuse("-k", "1", says="from 2 to 256")
+        refuse("--granularity", "channel", says="row, group or tensor")
+        self.fails(USAGE, "compress", "net.safetensors", "-o", "small.pth", says=".safetensors",
+                   remedy="deixis convert")
+        self.fails(USAGE, "compress", "net.safetensors", says="needs --out FILE")
+        self.fails(USAGE, "compress", "net.safetensors", "-o", "net.safetensors", "--overwrite",
+                   says="is the model that is read")
+        self.fails(NOT_FOUND, "compress", "net.safetensors", "-o", "s.safetensors", "--data",
+                   "nowhere", says="nowhere")
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["net.safetensors"])
+
+    def test_published_network(self):
+        # The limits of the project's first issue: points of top-1, on 2,000 test pictures.
+        model = self.needs_data("checkpoints", "akamaster", "resnet20-12fca82f.th")
+        train, test = self.needs_data("cifar10", "train"), self.needs_data("cifar10", "test")
+        document = self.deixis_json("compress", model, "-o", "r20.safetensors", "--data", train,
+                                    "--eval", test)
+        self.assertEqual(document["top1_before"], 0.92)
+        self.assertGreaterEqual(document["top1_after"], 0.92 - 0.003)
+        self.assertGreaterEqual(document["float32_ratio"], 6.5)
+
+
+class Study(CliTest):
+
+    def test_tables_and_files(self):
+        support.write_resnet20(self.folder / "net.safetensors")
+        support.write_dataset(self.folder / "data", per_class=1)
+        words = ("study", "net.safetensors", "--data", "data", "--layer", "linear", "--centroids",
+                 "2,3,8", "--out", "report")
+        document = self.deixis_json(*words, "--layer-only")
+        self.assertEqual([case["centroids"] for case in document["cases"]], [2, 3, 8])
+        self.assertEqual([case["bits_per_index"] for case in document["cases"]], [1, 2, 3])
+        self.assertEqual((document["nodes"], document["weights_per_node"]), (10, 64))
+        errors = [case["weight_mse"] for case in document["cases"]]
+        self.assertEqual(errors, sorted(errors, reverse=True))
+        for case in document["cases"]:
+            self.assertGreater(case["pruned"]["sparsity"], 0)
+        names = {path.name for path in (self.folder / "report").iterdir()}
+        self.assertLessEqual({"index.html", "study.json", "layer.csv", "codebooks.csv",
+                              "network.csv"}, names)
+        json.loads((self.folder / "report/study.json").read_text())
+        page = (self.folder / "report/index.html").read_text()
+        self.assertNotRegex(page, r"""(src|href)=["']https?://""")
+        with open(self.folder / "report/codebooks.csv", newline="", encoding="utf-8") as file:
+            self.assertGreater(len(list(csv.reader(file))), 10)
+        self.assertEqual(self.temporary_files(), [])
+        text = self.deixis(*words).out
+        self.assertRegex(text, r"as trained +\d+\.\d\d %")
+        self.assertIn("The whole network", text)
+
+    def test_mistakes(self):
+        support.write_resnet20(self.folder / "net.safetensors")
+        support.write_dataset(self.folder / "data", per_class=1)
+        base = ("study", "net.safetensors", "--data", "data", "--out", "report")
+        self.fails(NOT_FOUND, *base, "--layer", "fc", says="fc")
+        self.fails(USAGE, *base, "--centroids", "2,2", says="none twice")
+        self.fails(USAGE, *base, "--centroids", "1,2", says="from 2 to 256")
+        self.fails(USAGE, "study", "net.safetensors", "--data", "data", says="needs --out")
+        self.assertFalse((self.folder / "report").exists())
+
+
+if __name__ == "__main__":
+    support.main()
