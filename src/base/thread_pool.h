@@ -43,6 +43,7 @@ class ThreadPool {
   using Call = void (*)(const void* context, int64_t chunk, int thread);
   void Run(int64_t num_chunks, Call call, const void* context);
   void Work(int thread);
+  void Stop();
   void TakeChunks(int thread);
 
   std::vector<std::thread> workers_;

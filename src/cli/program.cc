@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <system_error>
 #include <vector>
 
 #include "cli/arguments.h"
@@ -18,6 +19,28 @@
 
 namespace deixis::cli {
 namespace {
+
+// Runs `work`; an exception becomes the error that it stands for.
+template <typename Work>
+Status Guarded(const Work& work) {
+  static constexpr char kReportBug[] =
+      "this is a bug of deixis: please report it with the command line";
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return ResourceError("out of memory", "free some, or use fewer threads or pictures");
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::resource_unavailable_try_again) {
+      return InternalError(error.what(), kReportBug);
+    }
+    return ResourceError("no memory or no right to start another thread",
+                         "use --threads 1, or free some memory");
+  } catch (const std::exception& exception) {
+    return InternalError(exception.what(), kReportBug);
+  } catch (...) {
+    return InternalError("an unknown exception", kReportBug);
+  }
+}
 
 std::optional<std::string> FromEnvironment(const std::string& name) {
   const char* value = std::getenv(name.c_str());
@@ -102,23 +125,10 @@ int RunCommand(const Command& command, std::span<const std::string> words, Conso
     console.SetResult("help", CommandJson(command));
     return console.Finish(Ok());
   }
-  try {
-    return console.Finish(command.run(*arguments, console));
-  } catch (const std::bad_alloc&) {
-    return console.Finish(
-        ResourceError("out of memory while running `deixis " + std::string(command.name) + "`",
-                      "free some memory, or use fewer threads or pictures"));
-  } catch (const std::exception& exception) {
-    return console.Finish(InternalError(
-        exception.what(), "this is a bug of deixis: please report it with the command line"));
-  }
+  return console.Finish(Guarded([&] { return command.run(*arguments, console); }));
 }
 
-}  // namespace
-
-int RunProgram(std::span<const std::string> words) {
-  const ConsoleOptions options = EarlyOptions(words);
-  InstallInterruptHandling({.json = options.json, .has_terminal = options.styled_errors});
+int Dispatch(std::span<const std::string> words, const ConsoleOptions& options) {
   if (words.empty() || words.front().starts_with('-')) {
     Console console(options);
     return RunWithoutCommand(words, console);
@@ -126,6 +136,20 @@ int RunProgram(std::span<const std::string> words) {
   const Command* command = FindCommand(words.front());
   if (command == nullptr) return Console(options).Finish(UnknownCommand(words.front()));
   return RunCommand(*command, words.subspan(1), options);
+}
+
+}  // namespace
+
+int RunProgram(std::span<const std::string> words) {
+  int exit_code = 0;
+  ConsoleOptions options;
+  const Status status = Guarded([&] {
+    options = EarlyOptions(words);
+    InstallInterruptHandling({.json = options.json, .has_terminal = options.styled_errors});
+    exit_code = Dispatch(words, options);
+    return Ok();
+  });
+  return status.ok() ? exit_code : Console(options).Finish(status);
 }
 
 }  // namespace deixis::cli

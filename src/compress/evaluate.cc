@@ -135,12 +135,13 @@ Result<Evaluation> Evaluate(const Model& model, PictureSet& pictures,
       }
     }
   };
-  std::vector<std::thread> threads;
+  // Joined also when one of them cannot be started.
+  std::vector<std::jthread> threads;
   for (int worker = 1; worker < num_workers; ++worker) {
     threads.emplace_back(work, std::ref(executors[worker]));
   }
   work(executors[0]);
-  for (std::thread& thread : threads) thread.join();
+  for (std::jthread& thread : threads) thread.join();
   if (tally.error) return *std::move(tally.error);
 
   // Summed in order, so that the figures do not depend on the number of threads.
