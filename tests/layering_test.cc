@@ -76,7 +76,7 @@ struct Restriction {
 constexpr Restriction kRestrictions[] = {
     {"torch/", "LibTorch", 0, "train"}, {"ATen/", "LibTorch", 0, "train"},
     {"c10/", "LibTorch", 0, "train"},   {"nlohmann/", "nlohmann-json", 4, ""},
-    {"CLI/", "CLI11", 0, "cli"},
+    {"CLI/", "CLI11", 4, ""},
 };
 
 // Libraries that are also included with quotes.
