@@ -42,7 +42,7 @@ Status BenchmarkOptions::Validate() const {
     return UsageError(std::string(what) + ": expected at least " + std::to_string(least) +
                       ", got " + std::to_string(value));
   };
-  DEIXIS_RETURN_IF_ERROR(check("number of threads", num_threads, 1));
+  DEIXIS_RETURN_IF_ERROR(ExecutorOptions{.num_threads = num_threads}.Validate());
   DEIXIS_RETURN_IF_ERROR(check("number of warm-up runs", num_warmup_runs, 0));
   return check("number of runs", num_runs, 1);
 }

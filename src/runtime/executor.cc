@@ -123,16 +123,19 @@ void Executor::State::RunStep(size_t index) {
   FillBorder(output, 0.0f);
 }
 
+Status ExecutorOptions::Validate() const {
+  if (num_threads >= 1 && num_threads <= kMaxThreads) return Ok();
+  return UsageError("number of threads: expected 1 to " + std::to_string(kMaxThreads) + ", got " +
+                    std::to_string(num_threads));
+}
+
 Executor::Executor(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Executor::Executor(Executor&&) noexcept = default;
 Executor& Executor::operator=(Executor&&) noexcept = default;
 Executor::~Executor() = default;
 
 Result<Executor> Executor::Create(const Model& model, const ExecutorOptions& options) {
-  if (options.num_threads < 1) {
-    return UsageError("number of threads: expected at least 1, got " +
-                      std::to_string(options.num_threads));
-  }
+  DEIXIS_RETURN_IF_ERROR(options.Validate());
   const Preprocessing& preprocessing = model.preprocessing;
   DEIXIS_ASSIGN(Plan plan, MakePlan(model.graph, preprocessing.height_px, preprocessing.width_px));
   try {

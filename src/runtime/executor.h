@@ -13,8 +13,13 @@
 
 namespace deixis {
 
+// Far more than helps; each one is a real thread that spins between layers.
+inline constexpr int kMaxThreads = 256;
+
 struct ExecutorOptions {
-  int num_threads = 1;
+  int num_threads = 1;  // 1 to kMaxThreads; the answer does not depend on it
+
+  Status Validate() const;
 };
 
 struct StepTiming {

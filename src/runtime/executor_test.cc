@@ -152,12 +152,62 @@ TEST(Executor, ProfileNamesEveryStepWithWhatIsFused) {
                       20 * 9 * (8 * 16 + 3 * 16 * 16) + 160);
 }
 
+// A layer as compression leaves it: indices, codebooks per four rows, scales, the batch norm
+// folded.
+PalettizedTensor Palettize(const Shape& shape, int num_centroids, uint64_t seed) {
+  Rng rng(seed);
+  const int64_t rows = shape[0];
+  const int64_t row_length = *NumElements(shape) / rows;
+  std::vector<uint8_t> indices(static_cast<size_t>(rows * row_length));
+  for (uint8_t& index : indices) index = static_cast<uint8_t>(rng.Below(num_centroids));
+  const int64_t num_groups = (rows + 3) / 4;
+  std::vector<int8_t> codebook(static_cast<size_t>(num_groups * num_centroids));
+  for (int8_t& centroid : codebook)
+    centroid = static_cast<int8_t>(static_cast<int>(rng.Below(255)) - 127);
+  std::vector<float> scale(static_cast<size_t>(rows));
+  for (float& value : scale) value = static_cast<float>(rng.Uniform(0.0005, 0.001));
+  const std::vector<uint8_t> packed = PackIndices(indices, row_length, BitsPerIndex(num_centroids));
+  return {.shape = shape,
+          .num_centroids = num_centroids,
+          .group_rows = 4,
+          .indices = Tensor::FromVector({static_cast<int64_t>(packed.size())}, packed),
+          .codebook = Tensor::FromVector({num_groups, num_centroids}, codebook),
+          .scale = Tensor::FromVector({rows}, scale)};
+}
+
+TEST(Executor, PalettizedLayersRunAsTheirDenseWeights) {
+  GoldenNetwork golden = LoadGoldenNetwork("basic");
+  Model& palettized = golden.model;
+  Model dense = golden.model;
+  for (const char* name : {"layer1.0.conv1", "layer2.0.downsample.0", "layer3.0.conv2"}) {
+    const std::string layer_name(name);
+    LayerParameters& layer = palettized.layers.at(layer_name);
+    const PalettizedTensor tensor =
+        Palettize(std::get<Tensor>(layer.weight).shape(), 11, layer_name.size());
+    const Tensor bias = Tensor::FromVector(
+        {tensor.num_rows()}, std::vector<float>(static_cast<size_t>(tensor.num_rows()), 0.25f));
+    layer = {.weight = tensor, .bias = bias};
+    dense.layers.at(layer_name) = {.weight = Tensor::FromVector(tensor.shape, Dequantize(tensor)),
+                                   .bias = bias};
+    const Node* node = BatchNormAfter(palettized.graph, *FindNode(palettized.graph, layer_name));
+    ASSERT_NE(node, nullptr);
+    palettized.batch_norms.erase(node->name);
+    dense.batch_norms.erase(node->name);
+  }
+  Executor expected = MakeExecutor(dense);
+  Executor actual = MakeExecutor(palettized);
+  const auto difference =
+      FirstBitDifference<float>(actual.Run(golden.pixels), expected.Run(golden.pixels));
+  EXPECT_FALSE(difference) << *difference;
+}
+
 TEST(Executor, RefusesWhatItCannotRun) {
   const GoldenNetwork golden = LoadGoldenNetwork("basic");
   const auto code = [](const Result<Executor>& result) {
     return result.ok() ? ErrorCode{} : result.error().code;
   };
   EXPECT_EQ(code(Executor::Create(golden.model, {.num_threads = 0})), ErrorCode::kUsage);
+  EXPECT_EQ(code(Executor::Create(golden.model, {.num_threads = 257})), ErrorCode::kUsage);
 
   Model short_weights = golden.model;
   short_weights.layers.at("layer2.0.conv1").weight =
