@@ -129,7 +129,7 @@ TEST_F(DemoTest, TheShippedNetworkKnowsPicturesItHasNeverSeen) {
   PictureSet pictures(std::move(*dataset), model->preprocessing);
   const auto evaluation = Evaluate(*model, pictures);
   ASSERT_TRUE(evaluation.ok()) << evaluation.error().message;
-  // models/README.md has the measured figure; a count of 600 pictures at that share has a deviation of 0.007.
+  // models/README.md has the measured figure, whose deviation over 600 pictures is 0.007.
   EXPECT_GE(evaluation->top1(), 0.90);
 }
 
