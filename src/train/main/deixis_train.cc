@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/file.h"
 #include "base/thread_pool.h"
 #include "network/architecture.h"
 #include "network/model.h"
@@ -49,6 +50,9 @@ Status Run(const Arguments& arguments) {
                       "for instance resnet20-cifar");
   }
   DEIXIS_RETURN_IF_ERROR(arguments.train.Validate());
+  // Whether the model can be written is better known before the training than after it. The probe
+  // leaves nothing behind.
+  DEIXIS_RETURN_IF_ERROR(AtomicFile::Create(arguments.out));
   const Preprocessing preprocessing{.height_px = 32,
                                     .width_px = 32,
                                     .resize = ResizePolicy::kStretch,
