@@ -56,7 +56,9 @@ struct NhwcExtents {
 template <typename T>
 NhwcView<T> DenseView(T* storage, const NhwcExtents& extents) {
   const int64_t row_stride = (extents.width + 2 * extents.border) * extents.channels;
-  return {.data = storage + extents.border * (row_stride + extents.channels),
+  // Without elements there is no storage to point into.
+  const int64_t border = extents.dense_elements() == 0 ? 0 : extents.border;
+  return {.data = storage + border * (row_stride + extents.channels),
           .batch = extents.batch,
           .height = extents.height,
           .width = extents.width,

@@ -11,7 +11,9 @@ PackedConv2dF32 PackConv2dF32(const Conv2dShape& shape, std::span<const float> w
   const int64_t filter_pixels = shape.filter_height * shape.filter_width;
 
   PackedConv2dF32 packed{.shape = shape, .weights = {}, .bias = {}};
-  packed.weights.assign(static_cast<size_t>(padded * shape.num_terms()), 0.0f);
+  // One term at least, so that a panel has an address even when sums are empty.
+  packed.weights.assign(static_cast<size_t>(padded * std::max<int64_t>(shape.num_terms(), 1)),
+                        0.0f);
   packed.bias.assign(static_cast<size_t>(padded), 0.0f);
   std::copy(bias.begin(), bias.end(), packed.bias.begin());
 

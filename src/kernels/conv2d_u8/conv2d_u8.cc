@@ -20,7 +20,7 @@ HWY_EXPORT(ConvolveChunkToF32);
 int64_t ThreadScratchBytes(const PackedConv2dU8& packed) {
   if (packed.form == WeightForm8::kInt8) return 0;
   const int64_t width = std::min(PackedConv2dU8::kPanelChannels, packed.padded_out_channels());
-  const int64_t bytes = width * packed.decoded_channel_bytes();
+  const int64_t bytes = width * std::max<int64_t>(packed.decoded_channel_bytes(), 4);
   const auto alignment = static_cast<int64_t>(kVectorAlignment);
   return (bytes + alignment - 1) / alignment * alignment;
 }

@@ -18,7 +18,9 @@ PackedConv2dU8 PackEpilogue(const Conv2dShape& shape, WeightForm8 form,
   packed.bias.assign(static_cast<size_t>(padded), 0.0f);
   std::copy(scale.begin(), scale.end(), packed.scale.begin());
   std::copy(bias.begin(), bias.end(), packed.bias.begin());
-  packed.weights.assign(static_cast<size_t>(padded * packed.stored_channel_bytes()), 0);
+  // One step at least, so that a panel has an address even when sums are empty.
+  packed.weights.assign(
+      static_cast<size_t>(padded * std::max<int64_t>(packed.stored_channel_bytes(), 4)), 0);
   return packed;
 }
 
