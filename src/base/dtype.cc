@@ -14,9 +14,9 @@ struct DTypeTraits {
 };
 
 constexpr DTypeTraits kTraits[] = {
-    {8, true, "float64", "F64"}, {4, true, "float32", "F32"}, {2, true, "float16", "F16"},
-    {2, true, "bfloat16", "BF16"}, {8, false, "int64", "I64"}, {4, false, "int32", "I32"},
-    {2, false, "int16", "I16"},  {1, false, "int8", "I8"},    {1, false, "uint8", "U8"},
+    {8, true, "float64", "F64"},   {4, true, "float32", "F32"}, {2, true, "float16", "F16"},
+    {2, true, "bfloat16", "BF16"}, {8, false, "int64", "I64"},  {4, false, "int32", "I32"},
+    {2, false, "int16", "I16"},    {1, false, "int8", "I8"},    {1, false, "uint8", "U8"},
     {1, false, "bool", "BOOL"},
 };
 

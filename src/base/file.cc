@@ -77,9 +77,7 @@ MappedFile::~MappedFile() {
 }
 
 AtomicFile::AtomicFile(int descriptor, std::string path, std::string temporary_path)
-    : descriptor_(descriptor),
-      path_(std::move(path)),
-      temporary_path_(std::move(temporary_path)) {}
+    : descriptor_(descriptor), path_(std::move(path)), temporary_path_(std::move(temporary_path)) {}
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),

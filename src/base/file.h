@@ -1,5 +1,5 @@
-// Files: read whole or mapped, and written so that a reader finds the old file or the new one, never
-// half of one.
+// Files: read whole or mapped, and written so that a reader finds the old file or the new one,
+// never half of one.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // The one way in which this code reports failure: a value or an Error, never an exception.
 //
 // An Error's code is the exit code that the command line documents, so a failure keeps its meaning
-// from the place that found it to the shell. Its message names the thing, what was expected and what
-// was found; its remedy says what to do.
+// from the place that found it to the shell. Its message names the thing, what was expected and
+// what was found; its remedy says what to do.
 #pragma once
 
 #include <cstdlib>

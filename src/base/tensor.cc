@@ -16,16 +16,26 @@ T LoadUnaligned(const std::byte* source) {
 
 float ElementAsFloat(DType dtype, const std::byte* source) {
   switch (dtype) {
-    case DType::kF64: return static_cast<float>(LoadUnaligned<double>(source));
-    case DType::kF32: return LoadUnaligned<float>(source);
-    case DType::kF16: return HalfToFloat(LoadUnaligned<uint16_t>(source));
-    case DType::kBF16: return BFloat16ToFloat(LoadUnaligned<uint16_t>(source));
-    case DType::kI64: return static_cast<float>(LoadUnaligned<int64_t>(source));
-    case DType::kI32: return static_cast<float>(LoadUnaligned<int32_t>(source));
-    case DType::kI16: return static_cast<float>(LoadUnaligned<int16_t>(source));
-    case DType::kI8: return static_cast<float>(LoadUnaligned<int8_t>(source));
-    case DType::kU8: return static_cast<float>(LoadUnaligned<uint8_t>(source));
-    case DType::kBool: return LoadUnaligned<uint8_t>(source) != 0 ? 1.0f : 0.0f;
+    case DType::kF64:
+      return static_cast<float>(LoadUnaligned<double>(source));
+    case DType::kF32:
+      return LoadUnaligned<float>(source);
+    case DType::kF16:
+      return HalfToFloat(LoadUnaligned<uint16_t>(source));
+    case DType::kBF16:
+      return BFloat16ToFloat(LoadUnaligned<uint16_t>(source));
+    case DType::kI64:
+      return static_cast<float>(LoadUnaligned<int64_t>(source));
+    case DType::kI32:
+      return static_cast<float>(LoadUnaligned<int32_t>(source));
+    case DType::kI16:
+      return static_cast<float>(LoadUnaligned<int16_t>(source));
+    case DType::kI8:
+      return static_cast<float>(LoadUnaligned<int8_t>(source));
+    case DType::kU8:
+      return static_cast<float>(LoadUnaligned<uint8_t>(source));
+    case DType::kBool:
+      return LoadUnaligned<uint8_t>(source) != 0 ? 1.0f : 0.0f;
   }
   std::abort();
 }

@@ -1,5 +1,5 @@
-// A shape, and a contiguous tensor whose bytes are shared and never written after it is made: a view
-// into a mapped file and a tensor built in memory are the same thing to a reader.
+// A shape, and a contiguous tensor whose bytes are shared and never written after it is made: a
+// view into a mapped file and a tensor built in memory are the same thing to a reader.
 #pragma once
 
 #include <cstddef>
@@ -27,13 +27,34 @@ std::string ToString(const Shape& shape);
 namespace internal {
 template <typename T>
 struct DTypeOf;
-template <> struct DTypeOf<double> { static constexpr DType kValue = DType::kF64; };
-template <> struct DTypeOf<float> { static constexpr DType kValue = DType::kF32; };
-template <> struct DTypeOf<int64_t> { static constexpr DType kValue = DType::kI64; };
-template <> struct DTypeOf<int32_t> { static constexpr DType kValue = DType::kI32; };
-template <> struct DTypeOf<int16_t> { static constexpr DType kValue = DType::kI16; };
-template <> struct DTypeOf<int8_t> { static constexpr DType kValue = DType::kI8; };
-template <> struct DTypeOf<uint8_t> { static constexpr DType kValue = DType::kU8; };
+template <>
+struct DTypeOf<double> {
+  static constexpr DType kValue = DType::kF64;
+};
+template <>
+struct DTypeOf<float> {
+  static constexpr DType kValue = DType::kF32;
+};
+template <>
+struct DTypeOf<int64_t> {
+  static constexpr DType kValue = DType::kI64;
+};
+template <>
+struct DTypeOf<int32_t> {
+  static constexpr DType kValue = DType::kI32;
+};
+template <>
+struct DTypeOf<int16_t> {
+  static constexpr DType kValue = DType::kI16;
+};
+template <>
+struct DTypeOf<int8_t> {
+  static constexpr DType kValue = DType::kI8;
+};
+template <>
+struct DTypeOf<uint8_t> {
+  static constexpr DType kValue = DType::kU8;
+};
 }  // namespace internal
 
 // Contiguous, row-major, little-endian. Copies share the bytes; safe to read from any thread.

@@ -1,8 +1,8 @@
 // A fixed set of threads that run the chunks of one loop at a time.
 //
 // Batch-1 inference is some twenty loops of a few hundred microseconds, one after the other, so the
-// workers spin for a moment before they sleep: waking a sleeping thread would cost more than the gap
-// between two layers.
+// workers spin for a moment before they sleep: waking a sleeping thread would cost more than the
+// gap between two layers.
 #pragma once
 
 #include <atomic>
@@ -26,8 +26,8 @@ class ThreadPool {
   int num_threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   // Calls body(chunk, thread) for every chunk in [0, num_chunks), 0 <= thread < num_threads(), and
-  // returns when all are done. Chunks are taken in order by whoever is free. The body must not throw
-  // and must not call the pool again. Does not allocate. Only one caller at a time.
+  // returns when all are done. Chunks are taken in order by whoever is free. The body must not
+  // throw and must not call the pool again. Does not allocate. Only one caller at a time.
   template <typename Body>
   void ParallelFor(int64_t num_chunks, const Body& body) {
     const auto call = [](const void* context, int64_t chunk, int thread) {

@@ -44,7 +44,7 @@ struct CalibrationOptions {
   int64_t max_rows = 60000;
   // Of the mean diagonal of H: how strongly the fit clings to the original weights.
   double damping = 0.01;
-  int rounds = 3;            // of scales, weights and centroids
+  int rounds = 3;  // of scales, weights and centroids
   // How far the spread of each channel is restored: 0 leaves the least-squares scale, 1 restores
   // the variance of the original's output.
   double spread = 0.5;

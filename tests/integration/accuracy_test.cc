@@ -108,8 +108,8 @@ INSTANTIATE_TEST_SUITE_P(
       return std::string(each.param.logits).substr(0, std::string("resnet20").size());
     });
 
-// PyTorch has 231 of 300 right with pictures as they are stored. One of them asks to be turned by its
-// EXIF orientation, which ReadImage does and PIL by itself does not.
+// PyTorch has 231 of 300 right with pictures as they are stored. One of them asks to be turned by
+// its EXIF orientation, which ReadImage does and PIL by itself does not.
 TEST(ImageNetAccuracy, IsPyTorchs) {
   const std::string data = DataFolder();
   if (data.empty()) GTEST_SKIP() << "DEIXIS_DATA is not set: no ImageNet pictures";
