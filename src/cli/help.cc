@@ -164,7 +164,7 @@ std::string SettingsHelpText(const Style& style, int columns) {
     std::string commands;
     for (const Command* command : Commands()) {
       for (const Flag& own : command->flags) {
-        if (own.name != flag.name) continue;
+        if (own.name != flag.name || own.environment.empty()) continue;
         commands += (commands.empty() ? "" : ", ") + std::string(command->name);
       }
     }

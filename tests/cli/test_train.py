@@ -1,0 +1,94 @@
+"""train, and what a model that locates does in the other commands."""
+
+import unittest
+
+import support
+from support import CliTest, INVALID_DATA, NOT_FOUND, USAGE
+
+
+class Train(CliTest):
+
+    def setUp(self):
+        super().setUp()
+        support.write_resnet20(self.folder / "net.safetensors")
+
+    def write_colours(self, folder, per_class):
+        """Pictures that differ by their colour: any network can tell them apart."""
+        tints = {"blue": (30, 40, 200), "green": (40, 180, 50), "red": (210, 40, 30)}
+        rng = support.random.Random(7)
+        for name, tint in tints.items():
+            for i in range(per_class):
+                shift = [rng.randrange(-25, 26) for _ in range(3)]
+                support.write_png(
+                    self.folder / folder / name / f"{i}.png", 32, 32,
+                    lambda x, y: [max(0, min(255, tint[c] + shift[c] + (x * y + c) % 9))
+                                  for c in range(3)])
+
+    def test_categories(self):
+        self.write_colours("things", 12)
+        self.write_colours("others", 3)
+        document = self.deixis_json("train", "things", "--backbone", "net.safetensors", "--out",
+                                    "things.safetensors")
+        self.assertEqual(document["images"], 36)
+        self.assertGreater(document["held_out_top1"], 0.9)
+        info = self.deixis_json("info", "things.safetensors")
+        self.assertEqual(info["class_names"], ["blue", "green", "red"])
+        judged = self.deixis_json("eval", "things.safetensors", "--data", "others")
+        self.assertEqual(judged["images"], 9)
+        self.assertGreater(judged["top1"], 0.85)
+        (seen,) = self.deixis_json("predict", "things.safetensors",
+                                   "others/red/0.png")["predictions"]
+        self.assertEqual(seen["label"], "red")
+
+    def write_dots(self, folder, count):
+        """A bright dot on grey, its place in points.csv."""
+        rng = support.random.Random(11)
+        lines = ["file,x_px,y_px"]
+        for i in range(count):
+            at_x, at_y = rng.randrange(4, 28), rng.randrange(4, 28)
+            support.write_png(
+                self.folder / folder / f"{i}.png", 32, 32,
+                lambda x, y: (255, 240, 90) if (x - at_x)**2 + (y - at_y)**2 < 14 else (70, 70, 70))
+            lines.append(f"{i}.png,{at_x},{at_y}")
+        (self.folder / folder / "points.csv").write_text("\n".join(lines) + "\n")
+
+    def test_places(self):
+        self.write_dots("dots", 60)
+        document = self.deixis_json("train", "dots", "--task", "locate", "--backbone",
+                                    "net.safetensors", "--out", "dot.safetensors")
+        self.assertEqual(document["task"], "locate")
+        self.assertGreater(document["held_out_mean_error_px"], 0)
+        judged = self.deixis_json("eval", "dot.safetensors", "--data", "dots")
+        self.assertEqual((judged["task"], judged["images"]), ("locate", 60))
+        # Guessing the middle of the picture would be some 9 pixels off.
+        self.assertLess(judged["mean_error_px"], 8)
+        self.assertLessEqual(judged["median_error_px"], judged["p95_error_px"])
+        self.assertNotIn("top1", judged)
+        self.assertRegex(self.deixis("eval", "dot.safetensors", "--data", "dots").out,
+                         r"error +[\d.]+ px mean")
+        (seen,) = self.deixis_json("predict", "dot.safetensors", "dots/0.png")["predictions"]
+        self.assertAlmostEqual(seen["x_px"], (seen["x"] + 1) * 16, places=4)
+        small = self.deixis_json("compress", "dot.safetensors", "-o", "small.safetensors", "--eval",
+                                 "dots")
+        self.assertIsNone(small["top1_after"])
+        self.assertAlmostEqual(small["mean_error_px_before"], judged["mean_error_px"], places=6)
+        self.fails(USAGE, "compress", "dot.safetensors", "-o", "x.safetensors", "--eval", "dots",
+                   "--max-drop", "1", says="locates")
+        self.fails(USAGE, "eval", "dot.safetensors", "--data", "dots", "--predictions", "p.csv",
+                   says="locates")
+
+    def test_mistakes(self):
+        self.write_colours("things", 2)
+        base = ("--backbone", "net.safetensors", "--out")
+        self.fails(NOT_FOUND, "train", "nowhere", *base, "x.safetensors", says="nowhere")
+        self.fails(USAGE, "train", "things", *base, "net.safetensors", "--overwrite",
+                   says="is the model that is read")
+        self.fails(USAGE, "train", "things", "--out", "x.safetensors", says="needs --backbone")
+        self.fails(USAGE, "train", "things", *base, "x.safetensors", "--task", "clasify",
+                   remedy='"classify"')
+        self.fails(INVALID_DATA, "train", "things", *base, "x.safetensors", "--task", "locate")
+        self.assertFalse((self.folder / "x.safetensors").exists())
+
+
+if __name__ == "__main__":
+    support.main()
