@@ -207,7 +207,7 @@ int64_t GroupRows(Granularity granularity, int64_t num_rows) {
     case Granularity::kRow:
       return 1;
     case Granularity::kGroup:
-      return kRowsPerGroup;
+      return std::min(kRowsPerGroup, num_rows);
     case Granularity::kTensor:
       return num_rows;
   }

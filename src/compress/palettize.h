@@ -28,7 +28,7 @@ enum class Granularity {
 };
 inline constexpr int64_t kRowsPerGroup = 4;
 
-// Rows that share a codebook in a weight of `num_rows` rows.
+// Rows that share a codebook in a weight of `num_rows` rows: never more than it has.
 int64_t GroupRows(Granularity granularity, int64_t num_rows);
 
 struct Palettization {
