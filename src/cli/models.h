@@ -39,7 +39,7 @@ std::string ClassName(const Model& model, int64_t index);
 std::string StorageText(const LayerParameters& layer);
 // Bytes of the weight as it is stored.
 int64_t StoredBytes(const LayerParameters& layer);
-// {"kind": "palettized", "num_centroids": ..., "group_rows": ..., ...} or {"kind": "dense", ...}
+// {"kind": "palettized", "centroids": ..., "group_rows": ..., ...} or {"kind": "dense", ...}
 Json StorageJson(const LayerParameters& layer);
 const Shape& WeightShape(const LayerParameters& layer);
 

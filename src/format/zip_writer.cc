@@ -1,4 +1,4 @@
-
+// Writes a zip archive of stored entries, each aligned as PyTorch aligns them.
 #include "format/printable.h"
 #include "format/zip.h"
 

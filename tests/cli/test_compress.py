@@ -194,7 +194,7 @@ class Compress(CliTest):
         self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["net.safetensors"])
 
     def test_published_network(self):
-        # The limits of the project's first issue: points of top-1, on 2,000 test pictures.
+        # Limits in points of top-1, on 2,000 test pictures.
         model = self.needs_data("checkpoints", "akamaster", "resnet20-12fca82f.th")
         train, test = self.needs_data("cifar10", "train"), self.needs_data("cifar10", "test")
         document = self.deixis_json("compress", model, "-o", "r20.safetensors", "--data", train,

@@ -1,3 +1,4 @@
+// Packs the weights of a convolution into the panels that every instruction set reads.
 #include <algorithm>
 
 #include "kernels/conv2d_f32/conv2d_f32.h"

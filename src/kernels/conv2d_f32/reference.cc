@@ -1,3 +1,4 @@
+// The convolution as plain loops, summed in float64: the oracle of the fast paths.
 #include "kernels/conv2d_f32/conv2d_f32.h"
 
 namespace deixis {

@@ -1,3 +1,5 @@
+// Packs int8 weights, or 4-bit indices with their codebooks, into the panels that every
+// instruction set reads.
 #include <algorithm>
 
 #include "kernels/conv2d_u8/conv2d_u8.h"

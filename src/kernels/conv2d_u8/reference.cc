@@ -1,3 +1,4 @@
+// The convolution of bytes as plain loops, summed in int64: the oracle of the fast paths.
 #include <algorithm>
 #include <cmath>
 

@@ -1,3 +1,4 @@
+// Elementwise operations as plain loops: the oracle of the fast paths.
 #include "kernels/elementwise_f32/elementwise_f32.h"
 
 namespace deixis {

@@ -1,3 +1,4 @@
+// The symmetric update as plain loops, summed in float64: the oracle of the fast paths.
 #include "kernels/gemm_f32/gemm_f32.h"
 
 namespace deixis {

@@ -1,3 +1,4 @@
+// Pooling as plain loops: the oracle of the fast paths.
 #include <cmath>
 #include <limits>
 

@@ -1,3 +1,4 @@
+// Pooling of bytes as plain loops: the oracle of the fast paths.
 #include <algorithm>
 
 #include "kernels/pool_u8/pool_u8.h"
