@@ -15,25 +15,14 @@
 #include "compress/evaluate.h"
 #include "compress/picture_set.h"
 #include "compress/search.h"
+#include "compress/written_model.h"
 #include "format/model_tensors.h"
 #include "format/printable.h"
-#include "format/safetensors.h"
 #include "network/model.h"
+#include "network/model_size.h"
 
 namespace deixis::cli {
 namespace {
-
-std::string_view GranularityName(Granularity granularity) {
-  switch (granularity) {
-    case Granularity::kRow:
-      return "row";
-    case Granularity::kGroup:
-      return "group";
-    case Granularity::kTensor:
-      return "tensor";
-  }
-  return "?";
-}
 
 Granularity GranularityOf(const std::string& name) {
   if (name == "row") return Granularity::kRow;
@@ -63,6 +52,12 @@ Status CheckCombination(const Arguments& arguments) {
   if (arguments.Has("target-bytes") && arguments.Switch("archive")) {
     return UsageError("--target-bytes counts indices packed, not as --archive codes them",
                       "leave one of the two out");
+  }
+  const bool searches =
+      arguments.Has("max-drop") && !arguments.Given("centroids") && !arguments.Has("target-bytes");
+  if (searches && !arguments.Has("data")) {
+    return UsageError("--max-drop without --centroids searches, and that needs --data",
+                      "add --data DIR, or fix --centroids");
   }
   const bool by_magnitude = arguments.Has("prune") && arguments.Text("prune") == "magnitude";
   if (by_magnitude && !arguments.Has("sparsity")) {
@@ -96,8 +91,6 @@ CompressOptions OptionsOf(const Arguments& arguments, Console& console) {
 struct Score {
   Task task = Task::kClassify;
   Evaluation evaluation;
-
-  double top1_points() const { return evaluation.top1() * 100; }
 };
 
 // The pictures that a model is calibrated with and those that it is judged on; may be the same.
@@ -135,10 +128,6 @@ Result<CompressedModel> CompressAsAsked(const Arguments& arguments, const Model&
     return CompressByPlan(model, plan, calibration, options);
   }
   if (arguments.Has("max-drop") && !arguments.Given("centroids")) {
-    if (calibration == nullptr) {
-      return UsageError("--max-drop without --centroids searches, and that needs --data",
-                        "add --data DIR, or fix --centroids");
-    }
     DEIXIS_ASSIGN(SearchOutcome outcome,
                   CompressWithinDrop(model, *calibration, arguments.Real("max-drop"), options));
     return std::move(outcome.compressed);
@@ -151,7 +140,7 @@ struct Outcome {
   std::string source;
   std::string out;
   int64_t source_bytes = 0;
-  int64_t float32_bytes = 0;  // of all parameters
+  int64_t float32_bytes = 0;  // of all parameters, before any compression
   int64_t file_bytes = 0;
   bool archived = false;
   bool written = false;
@@ -170,17 +159,6 @@ struct Outcome {
     return static_cast<double>(float32_bytes) / static_cast<double>(file_bytes);
   }
 };
-
-// The parameters that inference needs, at four bytes each.
-int64_t Float32Bytes(const Model& model) {
-  int64_t count = 0;
-  for (const auto& [name, layer] : model.layers) {
-    count += NumElements(WeightShape(layer)).value_or(0);
-    if (layer.bias) count += layer.bias->num_elements();
-  }
-  for (const auto& [name, norm] : model.batch_norms) count += 4 * norm.weight.num_elements();
-  return 4 * count;
-}
 
 Json LayersJson(const Outcome& outcome) {
   Json list = Json::array();
@@ -359,15 +337,13 @@ Status RunCompress(const Arguments& arguments, Console& console) {
     DEIXIS_ASSIGN(file, ToArchiveForm(file));
   }
   StagedFile staged(outcome.out);
-  DEIXIS_RETURN_IF_ERROR(WriteSafetensors(staged.path(), file));
-
   // From here on only the file counts.
-  DEIXIS_ASSIGN(const Model loaded, LoadModel(staged.path()));
-  DEIXIS_ASSIGN(outcome.after, Judge(loaded, pictures.judged_on(), options.num_threads,
+  DEIXIS_ASSIGN(const WrittenModel result, WriteAndReload(staged.path(), file));
+  DEIXIS_ASSIGN(outcome.after, Judge(result.model, pictures.judged_on(), options.num_threads,
                                      "measuring the result", console));
   DEIXIS_ASSIGN(outcome.source_bytes, FileBytes(outcome.source));
-  DEIXIS_ASSIGN(outcome.file_bytes, FileBytes(staged.path()));
-  outcome.float32_bytes = Float32Bytes(model);
+  outcome.file_bytes = result.file_bytes;
+  outcome.float32_bytes = Fp32Bytes(model.graph);
   Status status = CheckDrop(arguments, outcome);
   if (status.ok()) status = staged.Commit();
   outcome.written = status.ok();

@@ -9,21 +9,11 @@
 #include "compress/picture_set.h"
 #include "format/printable.h"
 #include "network/model.h"
+#include "vision/csv.h"
 #include "vision/dataset.h"
 
 namespace deixis::cli {
 namespace {
-
-// A field of a CSV file (RFC 4180).
-std::string CsvField(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string field = "\"";
-  for (const char c : text) {
-    if (c == '"') field += '"';
-    field += c;
-  }
-  return field + "\"";
-}
 
 std::string PredictionsCsv(const Model& model, const Dataset& dataset,
                            const Evaluation& evaluation) {

@@ -14,18 +14,6 @@
 namespace deixis::cli {
 namespace {
 
-std::string_view GranularityName(Granularity granularity) {
-  switch (granularity) {
-    case Granularity::kRow:
-      return "row";
-    case Granularity::kGroup:
-      return "group";
-    case Granularity::kTensor:
-      return "tensor";
-  }
-  return "?";
-}
-
 // "93.40 %" or "8.21 px".
 std::string ScoreText(const Study& study, double score) {
   return study.task == Task::kClassify ? FormatPercent(score) : FormatFixed(score, 2) + " px";

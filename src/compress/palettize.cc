@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 
@@ -200,6 +201,18 @@ CentroidTargets TargetsOfGroup(const Palettization& palettization, const float* 
     if (targets.weight[c] > 0) targets.mean[c] /= targets.weight[c];
   }
   return targets;
+}
+
+std::string_view GranularityName(Granularity granularity) {
+  switch (granularity) {
+    case Granularity::kRow:
+      return "row";
+    case Granularity::kGroup:
+      return "group";
+    case Granularity::kTensor:
+      return "tensor";
+  }
+  std::abort();
 }
 
 int64_t GroupRows(Granularity granularity, int64_t num_rows) {

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -27,6 +28,9 @@ enum class Granularity {
   kTensor,  // one codebook
 };
 inline constexpr int64_t kRowsPerGroup = 4;
+
+// "row", "group" or "tensor".
+std::string_view GranularityName(Granularity granularity);
 
 // Rows that share a codebook in a weight of `num_rows` rows: never more than it has.
 int64_t GroupRows(Granularity granularity, int64_t num_rows);

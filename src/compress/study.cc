@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "compress/compress.h"
 #include "compress/evaluate.h"
 #include "compress/prune.h"
+#include "compress/written_model.h"
 #include "network/model_size.h"
 
 namespace deixis {
@@ -94,6 +96,16 @@ Result<StudyCase> StudyLayerAt(const Model& model, const Study& study, const Sha
   return result;
 }
 
+Result<std::string> TemporaryPath() {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::temp_directory_path(error);
+  if (error) {
+    return ResourceError("no folder for temporary files: " + error.message(),
+                         "let TMPDIR name one that you may write to");
+  }
+  return (folder / ("deixis-study-" + std::to_string(::getpid()))).string();
+}
+
 Result<StudyPlan> StudyNetworkAt(const Model& model, const Study& study, StudyPlan plan,
                                  PictureSet& pictures, PictureSet* calibration,
                                  const StudyOptions& options, Steps& steps) {
@@ -109,17 +121,14 @@ Result<StudyPlan> StudyNetworkAt(const Model& model, const Study& study, StudyPl
   }
   DEIXIS_ASSIGN(const CompressedModel compressed,
                 Compress(model, plan.calibrated ? calibration : nullptr, compress));
-  // Through a file and back: bytes and score are those of what a user would deploy.
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("deixis-study-" + std::to_string(::getpid()));
-  Status saved = SaveModel(path, compressed.model);
-  Result<Model> loaded = saved.ok() ? LoadModel(path) : Result<Model>(std::move(saved).error());
+  DEIXIS_ASSIGN(const std::string path, TemporaryPath());
+  const Result<WrittenModel> written = WriteAndReload(path, ModelToTensors(compressed.model));
   std::error_code ignored;
-  if (loaded.ok()) plan.bytes = static_cast<int64_t>(std::filesystem::file_size(path, ignored));
   std::filesystem::remove(path, ignored);
-  if (!loaded.ok()) return std::move(loaded).error();
+  if (!written.ok()) return written.error();
+  plan.bytes = written->file_bytes;
   plan.ratio = static_cast<double>(study.model_bytes) / static_cast<double>(plan.bytes);
-  DEIXIS_ASSIGN(plan.score, steps.Score(*loaded, pictures, stage));
+  DEIXIS_ASSIGN(plan.score, steps.Score(written->model, pictures, stage));
   return plan;
 }
 

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "compress/report_page.h"
 #include "compress/study.h"
+#include "vision/csv.h"
 
 namespace deixis {
 namespace {
@@ -41,18 +42,6 @@ std::string Base64(std::span<const float> values) {
     }
   }
   return text;
-}
-
-std::string_view NameOf(Granularity granularity) {
-  switch (granularity) {
-    case Granularity::kRow:
-      return "row";
-    case Granularity::kGroup:
-      return "group";
-    case Granularity::kTensor:
-      return "tensor";
-  }
-  std::abort();
 }
 
 std::string MetricName(const Study& study) {
@@ -87,7 +76,7 @@ Json StudyJson(const Study& study) {
   for (const StudyCase& each : study.cases) cases.push_back(CaseJson(each, nodes));
   Json plans = Json::array();
   for (const StudyPlan& plan : study.plans) {
-    plans.push_back(Json{{"granularity", NameOf(plan.granularity)},
+    plans.push_back(Json{{"granularity", GranularityName(plan.granularity)},
                          {"centroids", plan.centroids},
                          {"calibrated", plan.calibrated},
                          {"bytes", plan.bytes},
@@ -136,17 +125,6 @@ Result<std::string> Page(const std::string& json) {
   return page;
 }
 
-// One field: quoted when it has to be.
-std::string Field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
-
 std::string Number(double value) { return Json(value).dump(); }
 
 std::string LayerCsv(const Study& study) {
@@ -170,7 +148,7 @@ std::string CodebooksCsv(const Study& study) {
       const std::string name =
           node < static_cast<int64_t>(study.node_names.size()) ? study.node_names[node] : "";
       for (int k = 0; k < each.centroids; ++k) {
-        csv += std::to_string(node) + "," + Field(name) + "," + std::to_string(each.centroids) +
+        csv += std::to_string(node) + "," + CsvField(name) + "," + std::to_string(each.centroids) +
                "," + std::to_string(k) + "," + Number(each.codebooks[node * each.centroids + k]) +
                "," + (each.pruned.removed[node] == k ? "yes" : "no") + "\n";
       }
@@ -182,8 +160,8 @@ std::string CodebooksCsv(const Study& study) {
 std::string NetworkCsv(const Study& study) {
   std::string csv = "granularity,centroids,calibrated,bytes,ratio," + MetricName(study) + "\n";
   for (const StudyPlan& plan : study.plans) {
-    csv += std::string(NameOf(plan.granularity)) + "," + std::to_string(plan.centroids) + "," +
-           (plan.calibrated ? "yes" : "no") + "," + std::to_string(plan.bytes) + "," +
+    csv += std::string(GranularityName(plan.granularity)) + "," + std::to_string(plan.centroids) +
+           "," + (plan.calibrated ? "yes" : "no") + "," + std::to_string(plan.bytes) + "," +
            Number(plan.ratio) + "," + Number(plan.score) + "\n";
   }
   return csv;

@@ -12,6 +12,7 @@
 #include "compress/compress.h"
 #include "compress/evaluate.h"
 #include "compress/study.h"
+#include "compress/written_model.h"
 #include "network/model.h"
 #include "network/model_size.h"
 #include "runtime/executor.h"
@@ -84,11 +85,10 @@ Result<DemoRow> CompressTo(const Model& model, int centroids, PictureSet& calibr
   DEIXIS_ASSIGN(const CompressedModel compressed, Compress(model, &calibration, compress_options));
   DemoRow row{.centroids = centroids,
               .path = options.folder + "/demo-k" + std::to_string(centroids) + ".safetensors"};
-  DEIXIS_RETURN_IF_ERROR(SaveModel(row.path, compressed.model));
-  // Judged from the file, not from memory.
-  DEIXIS_ASSIGN(const Model loaded, LoadModel(row.path));
-  DEIXIS_ASSIGN(row.top1, Top1Of(loaded, test, options.num_threads));
-  row.file_bytes = static_cast<int64_t>(std::filesystem::file_size(row.path));
+  DEIXIS_ASSIGN(const WrittenModel written,
+                WriteAndReload(row.path, ModelToTensors(compressed.model)));
+  DEIXIS_ASSIGN(row.top1, Top1Of(written.model, test, options.num_threads));
+  row.file_bytes = written.file_bytes;
   row.ratio = static_cast<double>(result.parameter_bytes) / static_cast<double>(row.file_bytes);
   return row;
 }

@@ -28,6 +28,9 @@ struct CsvTable {
 // A byte order mark, "\r\n" and empty lines are taken as people write them. Messages name the line.
 Result<CsvTable> ParseCsv(std::string_view text);
 
+// `text` as one field: in quotes where it has to be.
+std::string CsvField(std::string_view text);
+
 // A whole number with nothing around it but spaces; nothing otherwise.
 std::optional<int64_t> ParseInteger(std::string_view text);
 

@@ -206,6 +206,17 @@ TEST(ParseCsv, QuotedFieldsMayHoldLineBreaks) {
   EXPECT_FALSE(ParseCsv("a\n\"b\"c\n").ok());
 }
 
+TEST(CsvField, IsReadBackAsItWas) {
+  EXPECT_EQ(CsvField("plain text"), "plain text");
+  EXPECT_EQ(CsvField("a \"red\" pen"), "\"a \"\"red\"\" pen\"");
+  for (const char* text : {"two, three", "\"", "a\nb", "a\r\nb", " spaced ", "é"}) {
+    const Result<CsvTable> table = ParseCsv("a,b\n" + CsvField(text) + ",1\n");
+    ASSERT_TRUE(table.ok()) << text;
+    ASSERT_EQ(table->rows.size(), 1u) << text;
+    EXPECT_THAT(table->rows[0].fields, ElementsAre(text, "1"));
+  }
+}
+
 TEST(OpenDataset, RealFolders) {
   const char* data = std::getenv("DEIXIS_DATA");
   if (data == nullptr) GTEST_SKIP() << "DEIXIS_DATA is not set: no real pictures";

@@ -177,6 +177,7 @@ class Compress(CliTest):
                        says=says)
 
         refuse("--max-drop", "1", says="--max-drop needs labelled pictures")
+        refuse("--max-drop", "1", "--eval", "nowhere", says="that needs --data")
         refuse("-k", "4", "--target-bytes", "90k", says="contradict")
         refuse("--archive", "--target-bytes", "90k", says="--archive")
         refuse("--sparsity", "0.5", says="--prune magnitude")
