@@ -201,8 +201,7 @@ constinit const Command kDoctorCommand = {
     .summary = "what this machine has, what it lacks, and what to do",
     .description =
         "Looks at the processor, memory, voice, sound, cameras and the demo's network. Missing "
-        "parts "
-        "are no failure: the exit code is 0 and --json gives their number.",
+        "parts are no failure: the exit code is 0 and --json gives their number.",
     .positionals = {},
     .flags = kFlags,
     .examples = kExamples,

@@ -224,8 +224,7 @@ constinit const Command kEvalCommand = {
     .description =
         "The folder holds one folder of pictures per category, or a labels.csv with the columns "
         "file and label. Pictures are prepared as the model says and run one by one, one thread "
-        "per "
-        "picture.",
+        "per picture.",
     .positionals = kPositionals,
     .flags = kFlags,
     .examples = kExamples,

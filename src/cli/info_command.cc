@@ -11,6 +11,7 @@
 #include "format/printable.h"
 #include "format/tensor_file.h"
 #include "network/model.h"
+#include "network/model_size.h"
 
 namespace deixis::cli {
 namespace {
@@ -105,7 +106,7 @@ std::vector<LayerLine> LayersOf(const Model& model, const std::vector<NamedTenso
   for (const Node& node : model.graph.nodes) {
     const auto layer = model.layers.find(node.name);
     if (layer == model.layers.end()) continue;
-    const Shape& shape = WeightShape(layer->second);
+    const Shape& shape = WeightShape(layer->second.weight);
     lines.push_back({.name = node.name,
                      .shape = shape,
                      .num_weights = NumElements(shape).value_or(0),
@@ -226,7 +227,7 @@ void AddModelJson(const Result<Model>& model, const std::vector<LayerLine>& laye
 int64_t NumWeights(const Model& model) {
   int64_t count = 0;
   for (const auto& [name, layer] : model.layers) {
-    count += NumElements(WeightShape(layer)).value_or(0);
+    count += NumElements(WeightShape(layer.weight)).value_or(0);
   }
   return count;
 }

@@ -61,11 +61,6 @@ Json StorageJson(const LayerParameters& layer) {
               {"codebook_dtype", TorchName(palettized.codebook.dtype())}};
 }
 
-const Shape& WeightShape(const LayerParameters& layer) {
-  if (const auto* dense = std::get_if<Tensor>(&layer.weight)) return dense->shape();
-  return std::get<PalettizedTensor>(layer.weight).shape;
-}
-
 std::vector<double> Softmax(std::span<const float> logits) {
   std::vector<double> probabilities(logits.begin(), logits.end());
   if (probabilities.empty()) return probabilities;

@@ -41,7 +41,6 @@ std::string StorageText(const LayerParameters& layer);
 int64_t StoredBytes(const LayerParameters& layer);
 // {"kind": "palettized", "centroids": ..., "group_rows": ..., ...} or {"kind": "dense", ...}
 Json StorageJson(const LayerParameters& layer);
-const Shape& WeightShape(const LayerParameters& layer);
 
 // Softmax in double, so that the sum is 1.
 std::vector<double> Softmax(std::span<const float> logits);

@@ -173,8 +173,7 @@ constinit const Command kPredictCommand = {
         "Each picture is resized as the model says and run once. A picture that cannot be read is "
         "told at the end; the others are answered all the same.\n\n"
         "A model that locates gives x and y from -1 (left, top) to 1 (right, bottom) of the "
-        "picture "
-        "as it sees it.",
+        "picture as it sees it.",
     .positionals = kPositionals,
     .flags = kFlags,
     .examples = kExamples,

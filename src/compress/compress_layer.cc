@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "compress/prune.h"
+#include "network/model_size.h"
 
 namespace deixis {
 namespace {
@@ -26,10 +27,7 @@ int64_t StoredBytes(const BatchNormParameters& batch_norm) {
 
 Result<FoldedWeights> FoldedWeightsOf(const Model& model, const std::string& name) {
   DEIXIS_ASSIGN(const FoldedLayer layer, FoldLayer(model, name));
-  const Shape& shape = std::holds_alternative<PalettizedTensor>(layer.weight)
-                           ? std::get<PalettizedTensor>(layer.weight).shape
-                           : std::get<Tensor>(layer.weight).shape();
-  return FoldedWeights{shape, layer.ScaledWeights(), layer.bias};
+  return FoldedWeights{WeightShape(layer.weight), layer.ScaledWeights(), layer.bias};
 }
 
 Result<std::vector<uint8_t>> PrunedMask(const LayerPlan& plan, const FoldedWeights& folded) {

@@ -6,6 +6,7 @@
 
 #include "format/safetensors.h"
 #include "network/graph.h"
+#include "network/model_size.h"
 
 namespace deixis {
 namespace {
@@ -24,11 +25,7 @@ Result<LayerParameters> Placeholder(const Model& model, const LayerPlan& plan,
                       "deixis info lists the model's layers");
   }
   PalettizedTensor tensor;
-  if (const auto* palettized = std::get_if<PalettizedTensor>(&found->second.weight)) {
-    tensor.shape = palettized->shape;
-  } else {
-    tensor.shape = std::get<Tensor>(found->second.weight).shape();
-  }
+  tensor.shape = WeightShape(found->second.weight);
   tensor.num_centroids = plan.num_centroids;
   tensor.group_rows = GroupRows(plan.granularity, tensor.num_rows());
   tensor.indices = Zeros(DType::kU8, {tensor.num_rows() * tensor.row_bytes()});

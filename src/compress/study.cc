@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 
 #include "base/thread_pool.h"
@@ -163,15 +162,7 @@ Result<Study> RunStudy(const Model& model, const std::string& model_path, Pictur
   study.layer = options.layer.empty() ? model.architecture.head_name : options.layer;
 
   DEIXIS_ASSIGN(const LayerParameters* layer, FindLayer(model, study.layer));
-  const Shape shape = std::visit(
-      [](const auto& weight) {
-        if constexpr (std::is_same_v<std::decay_t<decltype(weight)>, Tensor>) {
-          return weight.shape();
-        } else {
-          return weight.shape;
-        }
-      },
-      layer->weight);
+  const Shape& shape = WeightShape(layer->weight);
   study.weights = DenseWeights(*layer);
   study.nodes = shape.at(0);
   study.weights_per_node = static_cast<int64_t>(study.weights.size()) / study.nodes;

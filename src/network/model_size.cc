@@ -1,5 +1,7 @@
 #include "network/model_size.h"
 
+#include <variant>
+
 namespace deixis {
 
 int64_t Fp32Bytes(const Graph& graph) {
@@ -13,6 +15,11 @@ int64_t Fp32Bytes(const Graph& graph) {
     }
   }
   return 4 * numbers;
+}
+
+const Shape& WeightShape(const WeightStorage& weight) {
+  if (const auto* dense = std::get_if<Tensor>(&weight)) return dense->shape();
+  return std::get<PalettizedTensor>(weight).shape;
 }
 
 }  // namespace deixis
