@@ -233,7 +233,7 @@ Result<CompressedModel> CompressCalibrated(const Model& model, const std::vector
       reports.emplace(name, std::move(report));
     }
     for (const int value : last_uses[s]) original.Drop(value);
-    const bool is_same = !is_chosen && reports.empty();
+    const bool is_same = options.calibration.on_original_inputs || (!is_chosen && reports.empty());
     if (is_same) {
       compressed.SetValue(segment.output, original.value(segment.output));
     } else {

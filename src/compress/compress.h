@@ -45,6 +45,9 @@ struct CalibrationOptions {
   // Of the mean diagonal of H: how strongly the fit clings to the original weights.
   double damping = 0.01;
   int rounds = 3;  // of scales, weights and centroids
+  // Fit every layer on what the original network gives it, as if no other were compressed: to find
+  // out what each costs by itself, not for a network that is to be used.
+  bool on_original_inputs = false;
   // How far the spread of each channel is restored: 0 leaves the least-squares scale, 1 restores
   // the variance of the original's output.
   double spread = 0.5;

@@ -47,14 +47,12 @@ class Planner {
                                 const Progress& progress) {
     Planner planner(model, options, search);
     DEIXIS_ASSIGN(planner.plan_, MakePlan(model, options));
-    SensitivityOptions sensitivity;
-    sensitivity.centroids = search.centroids;
-    sensitivity.max_pictures = search.max_pictures;
-    sensitivity.codebook_dtype = options.codebook_dtype;
-    sensitivity.num_threads = options.num_threads;
-    sensitivity.progress = progress;
+    CompressOptions measured = options;
+    measured.progress = progress;
+    const SensitivityOptions sensitivity{.centroids = search.centroids,
+                                         .max_pictures = search.max_pictures};
     DEIXIS_ASSIGN(planner.layers_,
-                  MeasureLayerOptions(model, planner.plan_, pictures, sensitivity));
+                  MeasureLayerOptions(model, planner.plan_, pictures, measured, sensitivity));
     DEIXIS_ASSIGN(planner.smallest_bytes_, planner.UniformBytes(0));
     DEIXIS_ASSIGN(planner.largest_bytes_,
                   planner.UniformBytes(static_cast<int>(search.centroids.size()) - 1));

@@ -14,7 +14,7 @@ namespace deixis {
 
 struct SearchOptions {
   std::vector<int> centroids = {2, 4, 8, 16, 32, 64, 128, 256};  // to choose from, ascending
-  int64_t max_pictures = 64;     // that each layer's sensitivity is measured on
+  int64_t max_pictures = 128;    // that each layer's sensitivity is measured on
   int64_t reserved_bytes = 512;  // of the size, for provenance that the caller will add
   int max_trials = 6;            // of whole networks, when the loss is limited
 };

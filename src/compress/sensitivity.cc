@@ -10,7 +10,6 @@
 
 #include "base/thread_pool.h"
 #include "compress/compress_layer.h"
-#include "compress/int8_codebook.h"
 #include "compress/metrics.h"
 #include "compress/palettize.h"
 #include "compress/plan_size.h"
@@ -19,8 +18,15 @@
 namespace deixis {
 namespace {
 
-// Disturbs every layer visibly and destroys none.
-constexpr int kTriedCentroids = 8;
+// What layers are tried with: the ends of the range in which most of the choice lies.
+constexpr int kFewCentroids = 4;
+constexpr int kManyCentroids = 16;
+// The line through both falls by these factors per bit at least and at most: outside lies noise.
+constexpr double kSlowestFall = 0.7;
+constexpr double kFastestFall = 0.1;
+// A part of the pictures and of the effort tells layers apart.
+constexpr int64_t kMaxFitPictures = 256;
+constexpr int64_t kMaxFitRows = 16000;
 // Rows that stand for a layer when its error at some K is estimated.
 constexpr int64_t kMaxSampledRows = 64;
 // From here on another bit per index quarters the error, as of any finely quantized source.
@@ -143,18 +149,79 @@ double MeanDamage(const Model& model, std::span<const float> original,
   return sum / static_cast<double>(num_pictures);
 }
 
-// The damage of storing this layer alone with kTriedCentroids.
-Result<double> TryLayer(const Model& model, LayerPlan plan, const FoldedWeights& folded,
-                        PictureSet& pictures, const std::vector<int64_t>& chosen,
-                        const std::vector<float>& original, ThreadPool& pool) {
-  plan.num_centroids = kTriedCentroids;
-  DEIXIS_ASSIGN(Palettization palettization,
-                Palettize(folded.weights, folded.shape, PalettizeOptionsOf(plan), {}, {}, pool));
-  Model disturbed = model;
-  DEIXIS_ASSIGN(const LayerReport report,
-                InstallLayer(plan, folded, palettization, folded.bias, DType::kF32, disturbed));
-  DEIXIS_ASSIGN(const std::vector<float> outputs, RunOver(disturbed, pictures, chosen, pool));
-  return MeanDamage(model, original, outputs);
+// What each layer of the plan costs by itself with K = num_centroids.
+class Trials {
+ public:
+  Trials(const Model& model, const std::vector<LayerPlan>& plan, PictureSet& pictures,
+         const CompressOptions& compress, int64_t max_pictures, ThreadPool& pool)
+      : model_(model), plan_(plan), pictures_(pictures), compress_(compress), pool_(pool) {
+    CalibrationOptions& calibration = compress_.calibration;
+    calibration.on_original_inputs = true;
+    calibration.mirror = false;
+    calibration.max_pictures = std::min(calibration.max_pictures, kMaxFitPictures);
+    calibration.max_rows = std::min(calibration.max_rows, kMaxFitRows);
+    calibration.rounds = std::min(calibration.rounds, 1);
+    const int64_t taken = std::min(pictures.size(), max_pictures);
+    for (int64_t t = 0; t < taken; ++t) chosen_.push_back(t * pictures.size() / taken);
+  }
+
+  // Reports as the part [begin, begin + share) of the whole measurement.
+  Result<std::vector<double>> DamagesAt(int num_centroids, double begin, double share) {
+    if (original_.empty()) {
+      DEIXIS_ASSIGN(original_, RunOver(model_, pictures_, chosen_, pool_));
+    }
+    CompressOptions options = compress_;
+    const double half = share / 2;
+    options.progress = [&](const CompressProgress& progress) {
+      return Report(progress.layer, begin + half * progress.fraction);
+    };
+    std::vector<LayerPlan> tried = plan_;
+    for (LayerPlan& layer : tried) layer.num_centroids = num_centroids;
+    DEIXIS_ASSIGN(const CompressedModel compressed,
+                  CompressByPlan(model_, tried, &pictures_, options));
+    std::vector<double> damages;
+    for (size_t l = 0; l < plan_.size(); ++l) {
+      const std::string& name = plan_[l].name;
+      if (!Report(name, begin + half +
+                            half * static_cast<double>(l) / static_cast<double>(plan_.size()))) {
+        return Error{ErrorCode::kInterrupted, "measurement interrupted", ""};
+      }
+      Model disturbed = model_;
+      disturbed.layers.at(name) = compressed.model.layers.at(name);
+      const Node* batch_norm = BatchNormAfter(model_.graph, *FindNode(model_.graph, name));
+      if (batch_norm != nullptr) disturbed.batch_norms.erase(batch_norm->name);
+      DEIXIS_ASSIGN(const std::vector<float> outputs,
+                    RunOver(disturbed, pictures_, chosen_, pool_));
+      damages.push_back(MeanDamage(model_, original_, outputs));
+    }
+    return damages;
+  }
+
+ private:
+  bool Report(std::string_view layer, double fraction) const {
+    return !compress_.progress || compress_.progress({"measure", layer, fraction});
+  }
+
+  const Model& model_;
+  const std::vector<LayerPlan>& plan_;
+  PictureSet& pictures_;
+  CompressOptions compress_;
+  ThreadPool& pool_;
+  std::vector<int64_t> chosen_;
+  std::vector<float> original_;
+};
+
+// The damage at other K, on the line through two in logarithms; beyond the larger the fall of any
+// fine quantizer.
+double OnTheLine(double at_few, double at_many, int k) {
+  if (!(at_few > 0) || !(at_many > 0)) return std::max(0.0, k < kManyCentroids ? at_few : at_many);
+  const double bits_between = std::log2(static_cast<double>(kManyCentroids) / kFewCentroids);
+  const double fall =
+      std::clamp(std::pow(at_many / at_few, 1 / bits_between), kFastestFall, kSlowestFall);
+  if (k >= kManyCentroids) {
+    return at_many * std::pow(kErrorPerBit, std::log2(static_cast<double>(k) / kManyCentroids));
+  }
+  return at_many * std::pow(fall, std::log2(static_cast<double>(k) / kManyCentroids));
 }
 
 }  // namespace
@@ -162,40 +229,40 @@ Result<double> TryLayer(const Model& model, LayerPlan plan, const FoldedWeights&
 Result<std::vector<LayerOptions>> MeasureLayerOptions(const Model& model,
                                                       const std::vector<LayerPlan>& plan,
                                                       PictureSet* pictures,
+                                                      const CompressOptions& compress,
                                                       const SensitivityOptions& options) {
   DEIXIS_RETURN_IF_ERROR(CheckCentroids(options.centroids));
-  ThreadPool pool(options.num_threads);
-  std::vector<int64_t> chosen;
-  std::vector<float> original;
+  ThreadPool pool(compress.num_threads);
+  std::vector<double> at_few;
+  std::vector<double> at_many;
   if (pictures != nullptr) {
-    const int64_t taken = std::min(pictures->size(), options.max_pictures);
-    for (int64_t t = 0; t < taken; ++t) chosen.push_back(t * pictures->size() / taken);
-    DEIXIS_ASSIGN(original, RunOver(model, *pictures, chosen, pool));
+    Trials trials(model, plan, *pictures, compress, options.max_pictures, pool);
+    DEIXIS_ASSIGN(at_few, trials.DamagesAt(kFewCentroids, 0, 0.5));
+    DEIXIS_ASSIGN(at_many, trials.DamagesAt(kManyCentroids, 0.5, 0.5));
   }
   std::vector<LayerOptions> result;
   for (size_t l = 0; l < plan.size(); ++l) {
-    if (options.progress &&
-        !options.progress(
+    if (pictures == nullptr && compress.progress &&
+        !compress.progress(
             {"measure", plan[l].name, static_cast<double>(l) / static_cast<double>(plan.size())})) {
       return Error{ErrorCode::kInterrupted, "measurement interrupted", ""};
     }
-    DEIXIS_ASSIGN(const FoldedWeights folded, FoldedWeightsOf(model, plan[l].name));
-    ErrorCurve curve(folded, plan[l], pool);
-    double damage_per_error = 1;
-    if (pictures != nullptr) {
-      DEIXIS_ASSIGN(const double damage,
-                    TryLayer(model, plan[l], folded, *pictures, chosen, original, pool));
-      DEIXIS_ASSIGN(const double error, curve.At(kTriedCentroids));
-      damage_per_error = error > 0 ? damage / error : 0;
+    std::optional<ErrorCurve> curve;
+    if (pictures == nullptr) {
+      DEIXIS_ASSIGN(const FoldedWeights folded, FoldedWeightsOf(model, plan[l].name));
+      curve.emplace(folded, plan[l], pool);
     }
     LayerOptions& layer = result.emplace_back();
     for (const int k : options.centroids) {
       LayerPlan tried = plan[l];
       tried.num_centroids = k;
       LayerOption& option = layer.emplace_back();
-      DEIXIS_ASSIGN(option.num_bytes, LayerBytes(model, tried, options.codebook_dtype));
-      DEIXIS_ASSIGN(const double error, curve.At(k));
-      option.damage = damage_per_error * error;
+      DEIXIS_ASSIGN(option.num_bytes, LayerBytes(model, tried, compress.codebook_dtype));
+      if (curve) {
+        DEIXIS_ASSIGN(option.damage, curve->At(k));
+      } else {
+        option.damage = OnTheLine(at_few[l], at_many[l], k);
+      }
     }
   }
   return result;

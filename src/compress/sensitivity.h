@@ -2,13 +2,13 @@
 // allocation of sizes is chosen from.
 //
 // Trying every layer with every K would take hundreds of runs over the pictures. But the divergence
-// between two networks' outputs is quadratic in a small disturbance, and the disturbance of a layer
-// grows with the squared error of its weights. So each layer is tried once, with a K that disturbs
-// without destroying, and scaled to the others by the ratio of squared errors.
+// between two networks' outputs is a smooth function of K: a straight line in their logarithms, as
+// good as. So every layer is fitted and tried with two K, by itself, as it would be fitted with the
+// others (error feedback on a part of the pictures; what that gains differs from layer to layer),
+// and the other K lie on the line.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "base/result.h"
@@ -21,10 +21,7 @@ namespace deixis {
 
 struct SensitivityOptions {
   std::vector<int> centroids = {2, 4, 8, 16, 32, 64, 128, 256};  // ascending
-  int64_t max_pictures = 64;
-  DType codebook_dtype = DType::kI8;
-  int num_threads = 1;
-  std::function<bool(const CompressProgress&)> progress;  // as in CompressOptions
+  int64_t max_pictures = 128;                                    // that outputs are compared on
 };
 
 // For every layer of `plan` (whose K is not read) one option per entry of options.centroids, in
@@ -35,6 +32,7 @@ struct SensitivityOptions {
 Result<std::vector<LayerOptions>> MeasureLayerOptions(const Model& model,
                                                       const std::vector<LayerPlan>& plan,
                                                       PictureSet* pictures,
+                                                      const CompressOptions& compress,
                                                       const SensitivityOptions& options);
 
 }  // namespace deixis
