@@ -10,6 +10,7 @@
 #include "compress/int8_codebook.h"
 #include "compress/palettize_rows.h"
 #include "compress/prune.h"
+#include "kernels/axpy_f32/axpy_f32.h"
 #include "kernels/linear_f32/linear_f32.h"
 
 namespace deixis {
@@ -25,11 +26,6 @@ constexpr int kSweepsPerRound = 2;
 constexpr int kIntegerSweeps = 20;
 // Relative ridge of the centroids' normal equations: centroids without weights stay where they are.
 constexpr double kCentroidRidge = 1e-7;
-
-// y += a * x.
-void AddScaled(float a, const float* x, float* y, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) y[i] += a * x[i];
-}
 
 // The nearest of a few ascending centroids; of two equally near the lower.
 int NearestCentroid(std::span<const float> centroids, float value) {
@@ -109,7 +105,7 @@ Result<LayerFit> LayerFit::Create(QuadraticProblem problem, const PalettizeOptio
                                     : NearestCentroid(codebook, wanted / result.scale[row]);
         result.indices[at] = static_cast<uint8_t>(index);
         const float error = result.scale[row] * codebook[index] - solution[at];
-        AddScaled(error, factor_row, row_asked, i);
+        AddScaledF32(error, factor_row, row_asked, i);
       }
     }
   });
@@ -171,7 +167,8 @@ int64_t LayerFit::SweepWeights(ThreadPool& pool) {
       const int index = NearestCentroid(codebook, wanted / scale);
       if (index == palettization_.indices[at]) continue;
       const float weight = scale * codebook[index];
-      AddScaled(weight - weights_[at], problem_.hessian.data() + column * length, products, length);
+      AddScaledF32(weight - weights_[at], problem_.hessian.data() + column * length, products,
+                   length);
       weights_[at] = weight;
       palettization_.indices[at] = static_cast<uint8_t>(index);
       ++moves[row];
@@ -200,8 +197,8 @@ void LayerFit::RefitCentroids(ThreadPool& pool) {
         const float* hessian_row = problem_.hessian.data() + i * length + tile;
         for (int64_t row = first; row < end; ++row) {
           const int64_t index = palettization_.indices[row * length + i];
-          AddScaled(1.0f, hessian_row, sums.data() + ((row - first) * k + index) * kColumnTile,
-                    width);
+          AddScaledF32(1.0f, hessian_row, sums.data() + ((row - first) * k + index) * kColumnTile,
+                       width);
         }
       }
       for (int64_t row = first; row < end; ++row) {
