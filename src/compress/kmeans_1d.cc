@@ -12,6 +12,9 @@ namespace deixis {
 namespace {
 
 constexpr int kFinalPolishRounds = 4;
+// Differences of prefix sums of millions of points do not tell weights below this share of the
+// largest from nothing: a cluster of such points alone would have any centroid at all.
+constexpr float kSmallestRelativeWeight = 1e-8f;
 
 // A running sum that keeps what rounding drops (Neumaier): prefix sums of millions of points stay
 // exact to the last digit, and so do their differences.
@@ -97,15 +100,17 @@ Result<LinePoints> LinePoints::Create(std::span<const float> values,
                          "the model may have diverged in training: use another checkpoint");
     }
   }
-  bool any_weight = false;
+  float largest_weight = 0;
   for (size_t i = 0; i < weights.size(); ++i) {
     if (!(weights[i] >= 0) || !std::isfinite(weights[i])) {
       return InvalidData("importance " + std::to_string(i) +
                          ": expected a finite number of at least 0, found " +
                          std::to_string(weights[i]));
     }
-    any_weight |= weights[i] > 0;
+    largest_weight = std::max(largest_weight, weights[i]);
   }
+  const bool any_weight = largest_weight > 0;
+  const float smallest_weight = largest_weight * kSmallestRelativeWeight;
 
   // Value in the upper half, weight in the lower: sorted by both, sums do not depend on the order
   // in which equal values came.
@@ -114,7 +119,7 @@ Result<LinePoints> LinePoints::Create(std::span<const float> values,
   for (size_t i = 0; i < values.size(); ++i) {
     const float weight = any_weight ? weights[i] : 1.0f;
     if (weight == 0) continue;
-    keys.push_back(KeyOf(values[i], weight));
+    keys.push_back(KeyOf(values[i], std::max(weight, smallest_weight)));
   }
   SortKeys(keys);
 

@@ -28,6 +28,7 @@ class LinePoints {
  public:
   // `weights` is empty (every value counts 1) or as long as `values`, none negative. Weights that
   // are all 0 count as all 1: values that nothing cares about still deserve sensible centroids.
+  // Positive ones count at least 1e-8 of the largest.
   // kInvalidData for no values, for a NaN or an infinity, for a negative weight. O(n log n).
   static Result<LinePoints> Create(std::span<const float> values,
                                    std::span<const float> weights = {});

@@ -16,14 +16,15 @@
 namespace deixis {
 namespace {
 
-using RowMajorMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
 // Rows that a thread takes at a time: they share each pass over H.
 constexpr int64_t kPanelRows = 4;
 // Columns of H that are gathered per centroid at a time, so that the sums stay in cache.
 constexpr int64_t kColumnTile = 512;
 constexpr int kSweepsPerRound = 2;
 constexpr int kIntegerSweeps = 20;
+// More on the diagonal makes a walk more cautious, which some rows need. Of the mean diagonal.
+constexpr double kWalkDampings[] = {0.03, 0.3};
+constexpr int64_t kMaxColumnsToWalkAgain = 1200;  // a factorisation costs their cube
 // Relative ridge of the centroids' normal equations: centroids without weights stay where they are.
 constexpr double kCentroidRidge = 1e-7;
 
@@ -53,39 +54,72 @@ Result<LayerFit> LayerFit::Create(QuadraticProblem problem, const PalettizeOptio
                    [&](int64_t a, int64_t b) { return fit.diagonal_[a] > fit.diagonal_[b]; });
   fit.packed_hessian_ = PackLinearF32(length, length, fit.problem_.hessian);
 
-  // The factor of H, columns in ascending order of the walk's importance: the walk goes backwards.
-  RowMajorMatrix factor(length, length);
-  const float* hessian = fit.problem_.hessian.data();
-  for (int64_t i = 0; i < length; ++i) {
-    const float* row = hessian + fit.walk_order_[length - 1 - i] * length;
-    for (int64_t j = 0; j < length; ++j) factor(i, j) = row[fit.walk_order_[length - 1 - j]];
+  DEIXIS_ASSIGN(const RowMajorMatrix factor, fit.Factor(0));
+  fit.Solve(factor);
+  DEIXIS_ASSIGN(fit.palettization_,
+                Palettize(fit.solution_, fit.problem_.shape, options, fit.diagonal_, pruned, pool));
+  if (prune_nearest_zero) PruneNearestZero(fit.palettization_);
+  fit.weights_ = DenseWeights(fit.palettization_);
+  fit.products_.resize(rows * length);
+  fit.FeedBackErrors(factor, pool);
+  for (const double damping : kWalkDampings) {
+    if (length > kMaxColumnsToWalkAgain) break;
+    DEIXIS_ASSIGN(const RowMajorMatrix damped, fit.Factor(damping));
+    fit.FeedBackErrors(damped, pool);
   }
-  Eigen::LLT<Eigen::Ref<RowMajorMatrix>> cholesky(factor);
+  return fit;
+}
+
+// The Cholesky factor L of H with its mean diagonal's `damping` more on the diagonal, columns in
+// ascending order of the walk's importance: the walk goes backwards.
+Result<LayerFit::RowMajorMatrix> LayerFit::Factor(double damping) const {
+  const int64_t length = problem_.row_length();
+  const float* hessian = problem_.hessian.data();
+  double trace = 0;
+  for (const float value : diagonal_) trace += value;
+  const auto ridge = static_cast<float>(damping * trace / static_cast<double>(length));
+  RowMajorMatrix factor(length, length);
+  for (int64_t i = 0; i < length; ++i) {
+    const float* row = hessian + walk_order_[length - 1 - i] * length;
+    for (int64_t j = 0; j < length; ++j) factor(i, j) = row[walk_order_[length - 1 - j]];
+    factor(i, i) += ridge;
+  }
+  const Eigen::LLT<Eigen::Ref<RowMajorMatrix>> cholesky(factor);
   if (cholesky.info() != Eigen::Success) {
     return InvalidData("second moments of the inputs: expected a positive definite matrix of " +
                            std::to_string(length) + " columns, found one that is not",
                        "use more calibration pictures");
   }
-  std::vector<float> solution(rows * length);
+  return factor;
+}
+
+void LayerFit::Solve(const RowMajorMatrix& factor) {
+  const int64_t length = problem_.row_length();
+  const int64_t rows = problem_.num_rows();
   RowMajorMatrix right_sides(length, rows);
   for (int64_t i = 0; i < length; ++i) {
-    const int64_t column = fit.walk_order_[length - 1 - i];
-    for (int64_t o = 0; o < rows; ++o) right_sides(i, o) = fit.problem_.linear[o * length + column];
+    const int64_t column = walk_order_[length - 1 - i];
+    for (int64_t o = 0; o < rows; ++o) right_sides(i, o) = problem_.linear[o * length + column];
   }
-  cholesky.solveInPlace(right_sides);
+  factor.triangularView<Eigen::Lower>().solveInPlace(right_sides);
+  factor.transpose().triangularView<Eigen::Upper>().solveInPlace(right_sides);
+  solution_.resize(rows * length);
   for (int64_t i = 0; i < length; ++i) {
-    const int64_t column = fit.walk_order_[length - 1 - i];
-    for (int64_t o = 0; o < rows; ++o) solution[o * length + column] = right_sides(i, o);
+    const int64_t column = walk_order_[length - 1 - i];
+    for (int64_t o = 0; o < rows; ++o) solution_[o * length + column] = right_sides(i, o);
   }
-  right_sides.resize(0, 0);
+}
 
-  DEIXIS_ASSIGN(fit.palettization_,
-                Palettize(solution, fit.problem_.shape, options, fit.diagonal_, pruned, pool));
-  if (prune_nearest_zero) PruneNearestZero(fit.palettization_);
-
-  // Babai's nearest plane, from the last column of the factor to the first: the error of weight i
-  // asks weight j < i to move by -factor(i, j) / factor(j, j) times as much.
-  Palettization& result = fit.palettization_;
+// Babai's nearest plane, from the last column of the factor to the first: the error of weight i
+// asks weight j < i to move by -factor(i, j) / factor(j, j) times as much. A row keeps the indices
+// that it has when the walk does not find better ones: where codebooks end, what is asked for may
+// be out of reach, the more so the less H was damped.
+void LayerFit::FeedBackErrors(const RowMajorMatrix& factor, ThreadPool& pool) {
+  const int64_t length = problem_.row_length();
+  const int64_t rows = problem_.num_rows();
+  UpdateProducts(pool);
+  const std::vector<double> before = RowObjectives();
+  const std::vector<uint8_t> kept = palettization_.indices;
   const int64_t panels = (rows + kPanelRows - 1) / kPanelRows;
   pool.ParallelFor(panels, [&](int64_t panel, int) {
     const int64_t first = panel * kPanelRows;
@@ -93,25 +127,40 @@ Result<LayerFit> LayerFit::Create(QuadraticProblem problem, const PalettizeOptio
     std::vector<float> asked((end - first) * length, 0.0f);
     for (int64_t i = length - 1; i >= 0; --i) {
       const float* factor_row = factor.data() + i * length;
-      const int64_t column = fit.walk_order_[length - 1 - i];
+      const int64_t column = walk_order_[length - 1 - i];
       for (int64_t row = first; row < end; ++row) {
         const int64_t at = row * length + column;
         float* row_asked = asked.data() + (row - first) * length;
-        const int64_t group = result.GroupOfRow(row);
-        const std::span<const float> codebook = UsedCentroids(result.Codebook(group));
-        const float wanted = solution[at] - row_asked[i] / factor_row[i];
-        const bool is_pruned = !result.pruned.empty() && result.pruned[at] != 0;
-        const int index = is_pruned ? result.ZeroIndex(group)
-                                    : NearestCentroid(codebook, wanted / result.scale[row]);
-        result.indices[at] = static_cast<uint8_t>(index);
-        const float error = result.scale[row] * codebook[index] - solution[at];
-        AddScaledF32(error, factor_row, row_asked, i);
+        const int64_t group = palettization_.GroupOfRow(row);
+        const std::span<const float> codebook = UsedCentroids(palettization_.Codebook(group));
+        const float scale = palettization_.scale[row];
+        const float wanted = solution_[at] - row_asked[i] / factor_row[i];
+        const bool is_pruned = !palettization_.pruned.empty() && palettization_.pruned[at] != 0;
+        const int index =
+            is_pruned ? palettization_.ZeroIndex(group) : NearestCentroid(codebook, wanted / scale);
+        palettization_.indices[at] = static_cast<uint8_t>(index);
+        AddScaledF32(scale * codebook[index] - solution_[at], factor_row, row_asked, i);
       }
     }
   });
-  fit.weights_ = DenseWeights(result);
-  fit.products_.resize(rows * length);
-  return fit;
+  weights_ = DenseWeights(palettization_);
+  UpdateProducts(pool);
+  const std::vector<double> after = RowObjectives();
+  for (int64_t row = 0; row < rows; ++row) {
+    if (after[row] < before[row]) continue;
+    std::copy_n(kept.begin() + row * length, length, palettization_.indices.begin() + row * length);
+  }
+  weights_ = DenseWeights(palettization_);
+}
+
+std::vector<double> LayerFit::RowObjectives() const {
+  const int64_t length = problem_.row_length();
+  std::vector<double> objectives(problem_.num_rows(), 0.0);
+  for (int64_t at = 0; at < static_cast<int64_t>(weights_.size()); ++at) {
+    objectives[at / length] +=
+        double{weights_[at]} * (double{products_[at]} - 2.0 * problem_.linear[at]);
+  }
+  return objectives;
 }
 
 void LayerFit::SetLinear(std::vector<float> linear) { problem_.linear = std::move(linear); }
@@ -122,11 +171,8 @@ void LayerFit::UpdateProducts(ThreadPool& pool) {
 
 double LayerFit::Objective(ThreadPool& pool) {
   UpdateProducts(pool);
-  double objective = 0;
-  for (size_t at = 0; at < weights_.size(); ++at) {
-    objective += double{weights_[at]} * (double{products_[at]} - 2.0 * problem_.linear[at]);
-  }
-  return objective;
+  const std::vector<double> rows = RowObjectives();
+  return std::accumulate(rows.begin(), rows.end(), 0.0);
 }
 
 // Scaling a row scales its products too, so nothing is computed anew.

@@ -14,6 +14,7 @@
 // Everything is deterministic, for any number of threads.
 #pragma once
 
+#include <Eigen/Core>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -58,7 +59,13 @@ class LayerFit {
   double Objective(ThreadPool& pool);
 
  private:
+  using RowMajorMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
   LayerFit() = default;
+  Result<RowMajorMatrix> Factor(double damping) const;
+  void Solve(const RowMajorMatrix& factor);
+  void FeedBackErrors(const RowMajorMatrix& factor, ThreadPool& pool);
+  std::vector<double> RowObjectives() const;
   void UpdateProducts(ThreadPool& pool);
   void RefitScales();
   int64_t SweepWeights(ThreadPool& pool);
@@ -72,6 +79,7 @@ class LayerFit {
   std::vector<int64_t> walk_order_;  // columns by descending diagonal
   Palettization palettization_;
   std::vector<float> weights_;   // as they stand, [C_out, I]
+  std::vector<float> solution_;  // without codebooks, [C_out, I]
   std::vector<float> products_;  // weights_ * H, [C_out, I]
   bool integer_centroids_ = false;
 };

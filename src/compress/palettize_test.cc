@@ -48,6 +48,25 @@ void ExpectSameBits(const Palettization& a, const Palettization& b) {
   EXPECT_EQ(a.scale, b.scale);
 }
 
+// Batch norm folded into a channel that training has switched off leaves weights of next to nothing
+// beside ordinary ones.
+TEST(PalettizeTest, ADeadChannelDoesNotSpoilItsGroup) {
+  std::vector<float> weights = SomeWeights(4, 60, 21);
+  for (int64_t i = 0; i < 60; ++i) weights[2 * 60 + i] *= 1e-9f;
+  std::vector<float> importance(60);
+  Rng rng(22);
+  for (float& value : importance) value = static_cast<float>(rng.Uniform(0.001, 1));
+  const Palettization result = MustPalettize(weights, {4, 60}, 16, Granularity::kGroup, importance);
+  for (const float centroid : result.centroids) EXPECT_LT(std::fabs(centroid), 10.0f);
+  double square = 0;
+  for (int64_t row = 0; row < 4; ++row) {
+    for (int64_t i = 0; i < 60; ++i) {
+      square += importance[i] * weights[row * 60 + i] * weights[row * 60 + i];
+    }
+  }
+  EXPECT_LT(SquaredError(result, weights, importance), 0.02 * square);
+}
+
 TEST(PalettizeTest, RowsAreExactKMeans) {
   const std::vector<float> weights = SomeWeights(3, 100, 1);
   const Palettization result = MustPalettize(weights, {3, 100}, 5, Granularity::kRow);
