@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 struct State {
   InterruptOptions options;
   int wake_pipe[2] = {-1, -1};
+  std::atomic<bool> interrupted{false};
   std::mutex mutex;  // guards outputs
   std::vector<std::string> outputs;
 };
@@ -86,6 +87,7 @@ void WaitForSignal() {
     count = read(TheState().wake_pipe[0], &byte, 1);
   } while (count < 0 && errno == EINTR);
   if (count <= 0) return;
+  TheState().interrupted = true;
   RemoveTemporaryFiles();
   EndWith(Error{ErrorCode::kInterrupted, "interrupted",
                 "nothing was left half written; files that were complete before are as they were"});
@@ -141,6 +143,10 @@ void InstallInterruptHandling(const InterruptOptions& options) {
     sigaction(signal_number, nullptr, &before);
     if (before.sa_handler != SIG_IGN) sigaction(signal_number, &wake, nullptr);
   }
+}
+
+void YieldToInterrupt() {
+  while (TheState().interrupted) pause();
 }
 
 void DeclareOutput(const std::string& path) {

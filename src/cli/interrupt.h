@@ -22,4 +22,8 @@ void InstallInterruptHandling(const InterruptOptions& options);
 // files into: its temporary files are what an interrupt removes.
 void DeclareOutput(const std::string& path);
 
+// Returns at once, unless an interrupt is ending the process: then never. What fails while the
+// temporary files are being removed fails because of that, and must not be what is told.
+void YieldToInterrupt();
+
 }  // namespace deixis::cli

@@ -125,7 +125,9 @@ int RunCommand(const Command& command, std::span<const std::string> words, Conso
     console.SetResult("help", CommandJson(command));
     return console.Finish(Ok());
   }
-  return console.Finish(Guarded([&] { return command.run(*arguments, console); }));
+  const Status status = Guarded([&] { return command.run(*arguments, console); });
+  YieldToInterrupt();
+  return console.Finish(status);
 }
 
 int Dispatch(std::span<const std::string> words, const ConsoleOptions& options) {

@@ -73,7 +73,7 @@ class Train(CliTest):
         self.assertIsNone(small["top1_after"])
         self.assertAlmostEqual(small["mean_error_px_before"], judged["mean_error_px"], places=6)
         self.fails(USAGE, "compress", "dot.safetensors", "-o", "x.safetensors", "--eval", "dots",
-                   "--max-drop", "1", says="locates")
+                   "-k", "4", "--max-drop", "1", says="locates")
         self.fails(USAGE, "eval", "dot.safetensors", "--data", "dots", "--predictions", "p.csv",
                    says="locates")
 
