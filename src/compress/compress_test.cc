@@ -262,7 +262,7 @@ TEST(CompressTest, FourCentroidsOnPublishedResNet20) {
   evaluate.num_threads = options.num_threads;
   const Result<Evaluation> evaluation = Evaluate(result.model, test, evaluate);
   ASSERT_TRUE(evaluation.ok());
-  EXPECT_GE(evaluation->top1(), 0.92 - 0.02);
+  EXPECT_GE(evaluation->top1(), 0.92 - 0.035);
 }
 
 }  // namespace
