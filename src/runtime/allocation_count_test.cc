@@ -14,6 +14,7 @@ namespace deixis::testing {
 int64_t NumAllocations() { return num_allocations; }
 }  // namespace deixis::testing
 
+#if DEIXIS_COUNTS_ALLOCATIONS
 void* operator new(std::size_t size) {
   ++num_allocations;
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
@@ -33,3 +34,4 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+#endif
