@@ -17,8 +17,7 @@ Tensor Zeros(DType dtype, Shape shape) {
 }
 
 // The layer as the plan stores it, all zeros.
-Result<LayerParameters> Placeholder(const Model& model, const LayerPlan& plan,
-                                    DType codebook_dtype) {
+Result<LayerParameters> ZeroLayer(const Model& model, const LayerPlan& plan, DType codebook_dtype) {
   const auto found = model.layers.find(plan.name);
   if (found == model.layers.end()) {
     return UsageError("layer \"" + plan.name + "\": the model has no such layer",
@@ -38,7 +37,7 @@ Result<LayerParameters> Placeholder(const Model& model, const LayerPlan& plan,
 }  // namespace
 
 Result<int64_t> LayerBytes(const Model& model, const LayerPlan& plan, DType codebook_dtype) {
-  DEIXIS_ASSIGN(const LayerParameters layer, Placeholder(model, plan, codebook_dtype));
+  DEIXIS_ASSIGN(const LayerParameters layer, ZeroLayer(model, plan, codebook_dtype));
   return std::get<PalettizedTensor>(layer.weight).num_bytes() + layer.bias->num_bytes();
 }
 
@@ -46,7 +45,7 @@ Result<int64_t> FileBytes(const Model& model, const std::vector<LayerPlan>& plan
                           DType codebook_dtype) {
   Model compressed = model;
   for (const LayerPlan& layer : plan) {
-    DEIXIS_ASSIGN(compressed.layers[layer.name], Placeholder(model, layer, codebook_dtype));
+    DEIXIS_ASSIGN(compressed.layers[layer.name], ZeroLayer(model, layer, codebook_dtype));
     const Node* node = FindNode(model.graph, layer.name);
     if (node == nullptr) continue;
     if (const Node* batch_norm = BatchNormAfter(model.graph, *node)) {
