@@ -65,8 +65,9 @@ endfunction()
 
 function(deixis_library name)
   cmake_parse_arguments(ARG "" "EXCLUDE" "DEPENDS" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
-  file(GLOB_RECURSE tests CONFIGURE_DEPENDS *_test.cc)
+  # Relative, so that EXCLUDE sees nothing of where the checkout lies.
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *.cc)
+  file(GLOB_RECURSE tests CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *_test.cc)
   if(ARG_EXCLUDE)
     list(FILTER sources EXCLUDE REGEX "${ARG_EXCLUDE}")
     list(FILTER tests EXCLUDE REGEX "${ARG_EXCLUDE}")
