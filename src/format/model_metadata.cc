@@ -17,8 +17,10 @@ constexpr std::string_view kTaskKey = "deixis.task";
 constexpr std::string_view kClassNamesKey = "deixis.class_names";
 constexpr std::string_view kPreprocessingKey = "deixis.preprocessing";
 constexpr std::string_view kLayersKey = "deixis.layers";
+constexpr std::string_view kActivationsKey = "deixis.activations";
 constexpr std::string_view kOwnKeys[] = {kFormatKey,     kArchitectureKey,  kTaskKey,
-                                         kClassNamesKey, kPreprocessingKey, kLayersKey};
+                                         kClassNamesKey, kPreprocessingKey, kLayersKey,
+                                         kActivationsKey};
 constexpr int64_t kMaxPixels = 16384;
 
 bool IsOwnKey(std::string_view key) {
@@ -138,6 +140,46 @@ std::string PreprocessingJson(const Preprocessing& preprocessing) {
                                   {"stddev", three(preprocessing.stddev)}});
 }
 
+Result<ActivationQuantization> ReadActivation(const std::string& name, const JsonValue& object) {
+  const JsonValue* scale_value = object.Find("scale");
+  const auto scale = scale_value == nullptr ? std::nullopt : scale_value->AsNumber();
+  const auto stored = static_cast<float>(scale.value_or(NAN));
+  if (!std::isfinite(stored) || stored <= 0) {
+    return KeyError(kActivationsKey, Quoted(name) +
+                                         ": scale: expected a finite number above 0, found " +
+                                         FoundText(scale_value));
+  }
+  const JsonValue* zero_value = object.Find("zero_point");
+  const auto zero_point = zero_value == nullptr ? std::nullopt : zero_value->AsInteger();
+  if (!zero_point || *zero_point < 0 || *zero_point > 255) {
+    return KeyError(kActivationsKey, Quoted(name) + ": zero_point: expected 0 to 255, found " +
+                                         FoundText(zero_value));
+  }
+  return ActivationQuantization{.scale = stored, .zero_point = static_cast<int>(*zero_point)};
+}
+
+Result<std::map<std::string, ActivationQuantization>> ReadActivations(const TensorFile& file) {
+  std::map<std::string, ActivationQuantization> activations;
+  if (file.FindMetadata(kActivationsKey) == nullptr) return activations;
+  DEIXIS_ASSIGN(const JsonValue value, RequiredJson(file, kActivationsKey));
+  if (value.AsObject() == nullptr) {
+    return KeyError(kActivationsKey, "expected an object, found " + FoundText(&value));
+  }
+  for (const auto& [name, member] : *value.AsObject()) {
+    DEIXIS_ASSIGN(activations[name], ReadActivation(name, member));
+  }
+  return activations;
+}
+
+std::string ActivationsJson(const std::map<std::string, ActivationQuantization>& activations) {
+  JsonValue::Object object;
+  for (const auto& [name, quantization] : activations) {
+    object.emplace_back(name, JsonValue::Object{{"scale", quantization.scale},
+                                                {"zero_point", quantization.zero_point}});
+  }
+  return ToJson(object);
+}
+
 }  // namespace
 
 bool HasModelMetadata(const TensorFile& file) { return file.FindMetadata(kFormatKey) != nullptr; }
@@ -152,6 +194,7 @@ Result<ModelMetadata> ReadModelMetadata(const TensorFile& file) {
   }
   DEIXIS_ASSIGN(metadata.class_names, ReadClassNames(file));
   DEIXIS_ASSIGN(metadata.preprocessing, ReadPreprocessing(file));
+  DEIXIS_ASSIGN(metadata.activations, ReadActivations(file));
   for (const auto& [key, value] : file.metadata) {
     if (!IsOwnKey(key)) metadata.provenance.emplace_back(key, value);
   }
@@ -165,6 +208,9 @@ void WriteModelMetadata(const ModelMetadata& metadata, TensorFile& file) {
   file.metadata.emplace_back(kTaskKey, metadata.task);
   file.metadata.emplace_back(kClassNamesKey, ToJson(names));
   file.metadata.emplace_back(kPreprocessingKey, PreprocessingJson(metadata.preprocessing));
+  if (!metadata.activations.empty()) {
+    file.metadata.emplace_back(kActivationsKey, ActivationsJson(metadata.activations));
+  }
   for (const auto& [key, value] : metadata.provenance) {
     if (!IsOwnKey(key)) file.metadata.emplace_back(key, value);
   }

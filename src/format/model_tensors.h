@@ -3,11 +3,13 @@
 // business.
 #pragma once
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/preprocessing.h"
+#include "base/quantization.h"
 #include "base/result.h"
 #include "format/palettized.h"
 #include "format/tensor_file.h"
@@ -21,6 +23,8 @@ struct ModelMetadata {
   std::string task = "classify";         // "classify" or "locate"
   std::vector<std::string> class_names;  // may be empty
   Preprocessing preprocessing;
+  // By name of the layer or node that makes the value; empty for a network that runs in fp32.
+  std::map<std::string, ActivationQuantization> activations;
   // Every other key of the file's metadata but deixis.layers, whole and as written:
   // "deixis.source.sha256", and what other tools put there.
   std::vector<std::pair<std::string, std::string>> provenance;

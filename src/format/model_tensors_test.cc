@@ -29,6 +29,8 @@ ModelMetadata MakeMetadata() {
                             .channel_order = ChannelOrder::kBgr,
                             .mean = {0.1f, 0.485f, -1e-7f},
                             .stddev = {1, 0.229f, 3e8f}};
+  metadata.activations = {{"conv1", {.scale = 0.1f, .zero_point = 0}},
+                          {"layer2.0.downsample.0", {.scale = 3e-8f, .zero_point = 255}}};
   metadata.provenance = {{"deixis.source.sha256", "00ff"}, {"format", "pt"}};
   return metadata;
 }
@@ -44,6 +46,7 @@ TEST(ModelMetadata, RoundTrip) {
   EXPECT_EQ(read->task, "classify");
   EXPECT_THAT(read->class_names, ElementsAre("cat", "Grüße \"x\"", ""));
   EXPECT_EQ(read->preprocessing, MakeMetadata().preprocessing);
+  EXPECT_EQ(read->activations, MakeMetadata().activations);
   EXPECT_THAT(read->provenance,
               ElementsAre(Pair("deixis.source.sha256", "00ff"), Pair("format", "pt")));
 }
@@ -84,6 +87,17 @@ TEST(ModelMetadata, RefusesBadValuesInWords) {
   EXPECT_THAT(complaint("deixis.class_names", "{}"), HasSubstr("an array of strings"));
   EXPECT_THAT(complaint("deixis.class_names", "[\"a\",1]"), HasSubstr("found \"1\""));
   EXPECT_THAT(complaint("deixis.preprocessing", "[]"), HasSubstr("height_px: expected 1 to"));
+  const char* key = "deixis.activations";
+  EXPECT_THAT(complaint(key, "[]"), HasSubstr("expected an object"));
+  for (const char* scale : {"0", "-1", "1e-60", "1e60", "\"1\"", "null"}) {
+    const std::string text = "{\"conv1\":{\"scale\":" + std::string(scale) + ",\"zero_point\":0}}";
+    EXPECT_THAT(complaint(key, text.c_str()), HasSubstr("\"conv1\": scale: expected a finite"));
+  }
+  for (const char* zero_point : {"-1", "256", "0.5", "null"}) {
+    const std::string text =
+        "{\"conv1\":{\"scale\":1,\"zero_point\":" + std::string(zero_point) + "}}";
+    EXPECT_THAT(complaint(key, text.c_str()), HasSubstr("zero_point: expected 0 to 255"));
+  }
 }
 
 TEST(ModelMetadata, RefusesBadPreprocessingInWords) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/preprocessing.h"
+#include "base/quantization.h"
 #include "base/result.h"
 #include "base/tensor.h"
 #include "format/palettized.h"
@@ -57,6 +58,12 @@ struct Model {
   // and no entry in batch_norms: the graph's node for it is then the identity.
   std::map<std::string, LayerParameters> layers;
   std::map<std::string, BatchNormParameters> batch_norms;
+  // How the u8 runtime keeps what each step makes; empty for a network that runs in fp32. By name
+  // of the convolution or linear node whose value it is, with the batch norm, residual addition and
+  // ReLU that follow it done; for what no layer makes (a global average pool, an addition or ReLU
+  // that stands alone) by name of that node. Max pooling and subsampling keep their input's; the
+  // picture and the head's answer have none.
+  std::map<std::string, ActivationQuantization> activations;
   // sha256 of the file this was compressed or converted from, and other provenance, kept as
   // written.
   std::vector<std::pair<std::string, std::string>> provenance;

@@ -259,6 +259,7 @@ Result<Model> FromDeixisFile(TensorFile file) {
   model.task = metadata.task == "locate" ? Task::kLocate : Task::kClassify;
   model.preprocessing = metadata.preprocessing;
   model.class_names = std::move(metadata.class_names);
+  model.activations = std::move(metadata.activations);
   model.provenance = std::move(metadata.provenance);
   DEIXIS_RETURN_IF_ERROR(CheckClassNames(model));
   DEIXIS_RETURN_IF_ERROR(TakeParameters(Source(file.tensors, palettized), model));

@@ -50,6 +50,7 @@ ModelMetadata MetadataOf(const Model& model) {
           .task = model.task == Task::kLocate ? "locate" : "classify",
           .class_names = model.class_names,
           .preprocessing = model.preprocessing,
+          .activations = model.activations,
           .provenance = model.provenance};
 }
 
