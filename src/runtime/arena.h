@@ -9,7 +9,7 @@
 
 namespace deixis {
 
-// Everything in elements of the arena.
+// Everything in one unit, bytes or elements.
 struct ArenaValue {
   int64_t size = 0;
   int first_step = 0;  // that writes it

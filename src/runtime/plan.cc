@@ -11,8 +11,7 @@
 namespace deixis {
 namespace {
 
-constexpr int64_t kAlignmentElements = kVectorAlignment / sizeof(float);
-constexpr int64_t kMaxArenaElements = (int64_t{1} << 30) / sizeof(float);
+constexpr int64_t kMaxArenaBytes = int64_t{1} << 30;
 // Extents up to here keep every product below far within 64 bits.
 constexpr int64_t kMaxExtent = int64_t{1} << 15;
 
@@ -20,12 +19,14 @@ constexpr int64_t kMaxExtent = int64_t{1} << 15;
 // out in an order in which each finds its inputs.
 class Lowering {
  public:
-  Lowering(const Graph& graph, int64_t height, int64_t width)
+  Lowering(const Graph& graph, int64_t height, int64_t width, Precision precision)
       : graph_(graph),
         num_uses_(graph.nodes.size() + 1, 0),
         made_(graph.nodes.size() + 1, kNoValue),
         height_(height),
-        width_(width) {}
+        width_(width) {
+    plan_.precision = precision;
+  }
 
   Result<Plan> Run() {
     DEIXIS_RETURN_IF_ERROR(CheckGraph());
@@ -33,6 +34,7 @@ class Lowering {
             {.height = height_, .width = width_, .channels = 3});
     made_[0] = 0;
     DEIXIS_ASSIGN(const int answer, Make(static_cast<int>(graph_.nodes.size())));
+    DEIXIS_RETURN_IF_ERROR(SetElementBytes(answer));
     DEIXIS_RETURN_IF_ERROR(Place(answer));
     return std::move(plan_);
   }
@@ -101,14 +103,18 @@ class Lowering {
         return LowerAdd(node, relu, suffix);
       case OpKind::kRelu: {
         DEIXIS_ASSIGN(const int input, Make(node.inputs[0]));
-        return AddStep({.kind = StepKind::kRelu, .name = node.name, .input = input},
-                       Interior(input));
+        return AddStep(
+            {.kind = StepKind::kRelu, .name = node.name, .value_name = node.name, .input = input},
+            Interior(input));
       }
       case OpKind::kMaxPool:
         return LowerMaxPool(node);
       case OpKind::kGlobalAveragePool: {
         DEIXIS_ASSIGN(const int input, Make(node.inputs[0]));
-        return AddStep({.kind = StepKind::kGlobalAveragePool, .name = node.name, .input = input},
+        return AddStep({.kind = StepKind::kGlobalAveragePool,
+                        .name = node.name,
+                        .value_name = node.name,
+                        .input = input},
                        {.height = 1, .width = 1, .channels = Extents(input).channels});
       }
       case OpKind::kSubsamplePad:
@@ -133,6 +139,7 @@ class Lowering {
     DEIXIS_RETURN_IF_ERROR(CheckSameExtents(node.name, Interior(a), Interior(b)));
     return AddStep({.kind = StepKind::kAdd,
                     .name = node.name + suffix,
+                    .value_name = node.name,
                     .input = a,
                     .residual = b,
                     .relu = relu},
@@ -171,6 +178,7 @@ class Lowering {
     return AddStep({.kind = is_linear ? StepKind::kLinear : StepKind::kConv2d,
                     .layer = node.name,
                     .name = node.name + suffix,
+                    .value_name = node.name,
                     .input = input,
                     .residual = residual,
                     .relu = relu,
@@ -224,13 +232,22 @@ class Lowering {
     return plan_.steps.back().output;
   }
 
+  Status SetElementBytes(int answer) {
+    const bool is_u8 = plan_.precision == Precision::kU8;
+    for (PlanValue& value : plan_.values) value.element_bytes = is_u8 ? 1 : sizeof(float);
+    plan_.values[answer].element_bytes = sizeof(float);
+    if (!is_u8 || !plan_.steps.back().layer.empty()) return Ok();
+    return InvalidData("step \"" + plan_.steps.back().name +
+                       "\": a network with u8 activations has to end in a layer with weights");
+  }
+
   // Lifetimes, then places.
   Status Place(int answer) {
     const int num_steps = static_cast<int>(plan_.steps.size());
     std::vector<ArenaValue> places(plan_.values.size());
     for (size_t i = 0; i < places.size(); ++i) {
-      places[i].size = plan_.values[i].extents.dense_elements();
-      if (places[i].size > kMaxArenaElements) {
+      places[i].size = plan_.values[i].extents.dense_elements() * plan_.values[i].element_bytes;
+      if (places[i].size > kMaxArenaBytes) {
         return ResourceError(
             "an activation of " + Describe(plan_.values[i].extents) + " exceeds the memory limit",
             "use a smaller picture");
@@ -244,8 +261,8 @@ class Lowering {
       }
     }
     places[answer].last_step = num_steps;  // read by the caller
-    DEIXIS_ASSIGN(plan_.arena_elements, PlanArena(places, kAlignmentElements, kMaxArenaElements));
-    DEIXIS_RETURN_IF_ERROR(ProveArena(places, kAlignmentElements, plan_.arena_elements));
+    DEIXIS_ASSIGN(plan_.arena_bytes, PlanArena(places, kVectorAlignment, kMaxArenaBytes));
+    DEIXIS_RETURN_IF_ERROR(ProveArena(places, kVectorAlignment, plan_.arena_bytes));
     for (size_t i = 0; i < places.size(); ++i) plan_.values[i].place = places[i];
     return Ok();
   }
@@ -285,8 +302,8 @@ class Lowering {
 
 }  // namespace
 
-Result<Plan> MakePlan(const Graph& graph, int64_t height, int64_t width) {
-  return Lowering(graph, height, width).Run();
+Result<Plan> MakePlan(const Graph& graph, int64_t height, int64_t width, Precision precision) {
+  return Lowering(graph, height, width, precision).Run();
 }
 
 }  // namespace deixis

@@ -1,6 +1,6 @@
 // A graph lowered to the steps that are executed: batch norm gone into the weights, residual
 // addition and ReLU into the convolution before them, and every value given a place in the arena. A
-// plan depends on shapes alone, not on weights.
+// plan depends on shapes and on the precision alone, not on weights.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,9 @@ enum class StepKind {
   kRelu,
 };
 
+// What values between the layers are kept as. The answer is float in either.
+enum class Precision { kF32, kU8 };
+
 inline constexpr int kNoValue = -1;
 
 // Values are indices into Plan::values.
@@ -32,6 +35,9 @@ struct PlanStep {
   StepKind kind = StepKind::kInput;
   std::string layer = {};  // of its parameters; empty without
   std::string name;        // with what is fused into it: "layer1.0.conv2+add+relu"
+  // The graph's name for what it makes, as in Model::activations: the layer's, or that of the node.
+  // Empty where values are only moved or compared and keep their quantization.
+  std::string value_name = {};
   int input = kNoValue;
   int residual = kNoValue;  // the second input of kAdd, or what a convolution adds
   int output = kNoValue;
@@ -44,18 +50,21 @@ struct PlanStep {
 
 struct PlanValue {
   NhwcExtents extents;  // with the border that its readers need
-  ArenaValue place;     // in floats
+  int64_t element_bytes = 0;
+  ArenaValue place;  // in bytes
 };
 
 struct Plan {
   std::vector<PlanStep> steps;  // steps[0] is the input; the last one makes the answer
   std::vector<PlanValue> values;
-  int64_t arena_elements = 0;
+  Precision precision = Precision::kF32;
+  int64_t arena_bytes = 0;
 };
 
 // For one picture of height x width with 3 channels. Everything that Run relies on is proved here:
-// kInvalidData when channels or extents do not fit together, kResources when the activations exceed
-// 1 GiB.
-Result<Plan> MakePlan(const Graph& graph, int64_t height, int64_t width);
+// kInvalidData when channels or extents do not fit together, or when kU8 is asked for a network
+// that does not end in a layer; kResources when the activations exceed 1 GiB.
+Result<Plan> MakePlan(const Graph& graph, int64_t height, int64_t width,
+                      Precision precision = Precision::kF32);
 
 }  // namespace deixis

@@ -75,21 +75,6 @@ void AddF32(const NhwcView<const float>& a, const NhwcView<const float>& b, bool
   }
 }
 
-void SubsamplePadF32(int64_t stride, const NhwcView<const float>& input,
-                     const NhwcView<float>& output) {
-  const int64_t before = (output.channels - input.channels) / 2;
-  const int64_t after = output.channels - input.channels - before;
-  for (int64_t n = 0; n < output.batch; ++n) {
-    for (int64_t y = 0; y < output.height; ++y) {
-      for (int64_t x = 0; x < output.width; ++x) {
-        float* to = std::fill_n(output.Pixel(n, y, x), before, 0.0f);
-        to = std::copy_n(input.Pixel(n, y * stride, x * stride), input.channels, to);
-        std::fill_n(to, after, 0.0f);
-      }
-    }
-  }
-}
-
 NormalizeParams NormalizeParams::From(const Preprocessing& preprocessing) {
   NormalizeParams params;
   for (size_t c = 0; c < 3; ++c) {

@@ -21,12 +21,6 @@ void AddF32(const NhwcView<const float>& a, const NhwcView<const float>& b, bool
 void AddF32Reference(const NhwcView<const float>& a, const NhwcView<const float>& b, bool relu,
                      const NhwcView<float>& output);
 
-// The shortcut without parameters (He et al. 2015, option A): every `stride`-th pixel of every
-// `stride`-th row, with (C_out - C_in) / 2 channels of zeros before and the rest after. C_out >=
-// C_in; the output has ceil(H / stride) x ceil(W / stride) pixels. Copies bits.
-void SubsamplePadF32(int64_t stride, const NhwcView<const float>& input,
-                     const NhwcView<float>& output);
-
 // What a picture becomes: value = pixel * factor[c] + offset[c], channel c of the output read from
 // channel source[c] of the picture.
 struct NormalizeParams {

@@ -64,32 +64,37 @@ void MaxPoolRowU8(const MaxPoolShape& shape, const NhwcView<const uint8_t>& inpu
   }
 }
 
-void AverageImageU8(const NhwcView<const uint8_t>& input, int64_t n, uint8_t* output) {
+// One vector of channels of an image: the mean of `count` of them.
+template <class D>
+HWY_INLINE void AverageChannelsU8(D d, const AverageU8& average,
+                                  const NhwcView<const uint8_t>& input, int64_t n, int64_t c,
+                                  uint8_t* output) {
+  const hn::Rebind<uint8_t, D> d8;
+  const hn::Rebind<float, D> df;
+  auto sum = hn::Zero(d);
+  for (int64_t y = 0; y < input.height; ++y) {
+    const uint8_t* pixel = input.Pixel(n, y, 0) + c;
+    for (int64_t x = 0; x < input.width; ++x, pixel += input.channels) {
+      sum = hn::Add(sum, hn::PromoteTo(d, hn::LoadU(d8, pixel)));
+    }
+  }
+  // Not MulAdd: targets without it would round differently. The clamp before the conversion.
+  const auto scaled = hn::Mul(hn::ConvertTo(df, sum), hn::Set(df, average.factor));
+  const auto value = hn::Add(scaled, hn::Set(df, average.offset));
+  const auto clamped = hn::Min(hn::Max(value, hn::Zero(df)), hn::Set(df, 255.0f));
+  hn::StoreU(hn::DemoteTo(d8, hn::NearestInt(clamped)), d8, output + c);
+}
+
+void AverageImageU8(const AverageU8& average, const NhwcView<const uint8_t>& input, int64_t n,
+                    uint8_t* output) {
   const HWY_CAPPED(int32_t, 16) d;
-  const hn::Rebind<uint8_t, decltype(d)> d8;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const int64_t num_pixels = input.height * input.width;
-  const auto mean = [&](int64_t sum) {
-    return static_cast<uint8_t>((sum + num_pixels / 2) / num_pixels);
-  };
-  HWY_ALIGN int32_t sums[16];
   int64_t c = 0;
   for (; c + lanes <= input.channels; c += lanes) {
-    auto sum = hn::Zero(d);
-    for (int64_t y = 0; y < input.height; ++y) {
-      for (int64_t x = 0; x < input.width; ++x) {
-        sum = hn::Add(sum, hn::PromoteTo(d, hn::LoadU(d8, input.Pixel(n, y, x) + c)));
-      }
-    }
-    hn::Store(sum, d, sums);
-    for (int64_t i = 0; i < lanes; ++i) output[c + i] = mean(sums[i]);
+    AverageChannelsU8(d, average, input, n, c, output);
   }
   for (; c < input.channels; ++c) {
-    int64_t sum = 0;
-    for (int64_t y = 0; y < input.height; ++y) {
-      for (int64_t x = 0; x < input.width; ++x) sum += input.Pixel(n, y, x)[c];
-    }
-    output[c] = mean(sum);
+    AverageChannelsU8(HWY_CAPPED(int32_t, 1)(), average, input, n, c, output);
   }
 }
 
@@ -117,9 +122,10 @@ void MaxPoolU8(const MaxPoolShape& shape, const NhwcView<const uint8_t>& input,
   for (int64_t row = 0; row < num_rows; ++row) body(row, 0);
 }
 
-void GlobalAveragePoolU8(const NhwcView<const uint8_t>& input, uint8_t* output) {
+void GlobalAveragePoolU8(const AverageU8& average, const NhwcView<const uint8_t>& input,
+                         uint8_t* output) {
   for (int64_t n = 0; n < input.batch; ++n) {
-    HWY_DYNAMIC_DISPATCH(AverageImageU8)(input, n, output + n * input.channels);
+    HWY_DYNAMIC_DISPATCH(AverageImageU8)(average, input, n, output + n * input.channels);
   }
 }
 

@@ -78,11 +78,14 @@ TEST(GlobalAveragePoolU8, AgreesWithPlainLoops) {
             {.batch = 2, .height = side, .width = side + 1, .channels = channels, .border = 1});
         FillRandom(rng, largest, input.view());
         std::vector<uint8_t> expected(static_cast<size_t>(2 * channels));
-        GlobalAveragePoolU8Reference(input.view(), expected.data());
+        const AverageU8 average{.factor = static_cast<float>(rng.Uniform(0.5, 3)) /
+                                          static_cast<float>(side * (side + 1)),
+                                .offset = static_cast<float>(rng.Uniform(-20, 20))};
+        GlobalAveragePoolU8Reference(average, input.view(), expected.data());
         for (const KernelTarget& target : SupportedKernelTargets()) {
           const ScopedKernelTarget forced(target);
           GuardedBuffer<uint8_t> actual(2 * channels, 1);
-          GlobalAveragePoolU8(input.view(), actual.data());
+          GlobalAveragePoolU8(average, input.view(), actual.data());
           const auto difference = FirstBitDifference<uint8_t>(actual.span(), expected);
           EXPECT_FALSE(difference) << target.name << ", seed " << seed << ": " << *difference;
           EXPECT_TRUE(actual.GuardsAreIntact());
@@ -92,12 +95,14 @@ TEST(GlobalAveragePoolU8, AgreesWithPlainLoops) {
   }
 }
 
-TEST(GlobalAveragePoolU8, RoundsToNearestTiesUp) {
-  const std::vector<uint8_t> pixels = {1, 2, 0, 255, 2, 0, 1, 255};  // 2 pixels of 4 channels
+TEST(GlobalAveragePoolU8, RoundsToNearestTiesToEvenAndClamps) {
+  const std::vector<uint8_t> pixels = {1, 2, 0, 255, 2, 3, 1, 255};  // 2 pixels of 4 channels
+  const auto view = DenseView(pixels.data(), {.height = 1, .width = 2, .channels = 4});
   std::vector<uint8_t> output(4);
-  GlobalAveragePoolU8(DenseView(pixels.data(), {.height = 1, .width = 2, .channels = 4}),
-                      output.data());
-  EXPECT_EQ(output, (std::vector<uint8_t>{2, 1, 1, 255}));
+  GlobalAveragePoolU8({.factor = 0.5f}, view, output.data());
+  EXPECT_EQ(output, (std::vector<uint8_t>{2, 2, 0, 255}));
+  GlobalAveragePoolU8({.factor = 2.0f, .offset = -5}, view, output.data());
+  EXPECT_EQ(output, (std::vector<uint8_t>{1, 5, 0, 255}));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Pooling of bytes as plain loops: the oracle of the fast paths.
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/pool_u8/pool_u8.h"
 
@@ -27,15 +28,18 @@ void MaxPoolU8Reference(const MaxPoolShape& shape, const NhwcView<const uint8_t>
   }
 }
 
-void GlobalAveragePoolU8Reference(const NhwcView<const uint8_t>& input, uint8_t* output) {
-  const int64_t num_pixels = input.height * input.width;
+void GlobalAveragePoolU8Reference(const AverageU8& average, const NhwcView<const uint8_t>& input,
+                                  uint8_t* output) {
   for (int64_t n = 0; n < input.batch; ++n) {
     for (int64_t c = 0; c < input.channels; ++c) {
       int64_t sum = 0;
       for (int64_t y = 0; y < input.height; ++y) {
         for (int64_t x = 0; x < input.width; ++x) sum += input.Pixel(n, y, x)[c];
       }
-      output[n * input.channels + c] = static_cast<uint8_t>((sum + num_pixels / 2) / num_pixels);
+      const float scaled = static_cast<float>(sum) * average.factor;
+      const float value = scaled + average.offset;
+      output[n * input.channels + c] =
+          static_cast<uint8_t>(std::lrint(std::min(std::max(value, 0.0f), 255.0f)));
     }
   }
 }

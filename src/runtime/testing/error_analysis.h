@@ -21,6 +21,7 @@
 #include "kernels/elementwise_f32/elementwise_f32.h"
 #include "kernels/nhwc.h"
 #include "kernels/pool_f32/pool_f32.h"
+#include "kernels/subsample_pad.h"
 #include "network/model.h"
 
 namespace deixis::testing {
@@ -116,8 +117,8 @@ class ErrorAnalysis {
         extents.width = (extents.width + node.stride - 1) / node.stride;
         extents.channels = node.out_channels;
         Value output(extents);
-        SubsamplePadF32(node.stride, input.value.view(), output.value.view());
-        SubsamplePadF32(node.stride, input.variance.view(), output.variance.view());
+        SubsamplePad<float>(node.stride, 0.0f, input.value.view(), output.value.view());
+        SubsamplePad<float>(node.stride, 0.0f, input.variance.view(), output.variance.view());
         return output;
       }
     }
