@@ -9,6 +9,7 @@
 #include "kernels/elementwise_f32/elementwise_f32.h"
 #include "kernels/nhwc.h"
 #include "kernels/pool_f32/pool_f32.h"
+#include "kernels/subsample_pad.h"
 
 namespace deixis {
 namespace {
@@ -67,7 +68,7 @@ void ActivationStream::RunTail(const Segment& segment, int64_t n, std::vector<fl
         } else if (node.kind == OpKind::kGlobalAveragePool) {
           GlobalAveragePoolF32(from, next.data());
         } else {
-          SubsamplePadF32(node.stride, from, into);
+          SubsamplePad<float>(node.stride, 0.0f, from, into);
         }
         current = std::move(next);
         break;
