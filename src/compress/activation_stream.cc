@@ -83,8 +83,10 @@ void ActivationStream::RunTail(const Segment& segment, int64_t n, std::vector<fl
   std::copy(current.begin(), current.end(), output);
 }
 
-void ActivationStream::Run(const Segment& segment, const PackedConv2dF32* layer,
-                           const OnLayerOutput& on_output, ThreadPool& pool) {
+std::shared_ptr<AlignedVector<float>> ActivationStream::Run(const Segment& segment,
+                                                            const PackedConv2dF32* layer,
+                                                            const OnLayerOutput& on_output,
+                                                            ThreadPool& pool) const {
   const int64_t out_elements = extents_[segment.output].num_elements();
   auto result = std::make_shared<AlignedVector<float>>(num_pictures_ * out_elements);
   const ValueExtents& in = extents_[segment.input];
@@ -111,7 +113,7 @@ void ActivationStream::Run(const Segment& segment, const PackedConv2dF32* layer,
     }
     RunTail(segment, n, std::move(current), result->data() + n * out_elements);
   });
-  values_[segment.output] = std::move(result);
+  return result;
 }
 
 void ActivationStream::GatherInputs(const Node& layer, int input, int64_t n,

@@ -19,7 +19,7 @@
 namespace deixis {
 
 // The kept values of one network, each [N, H, W, C] float32, dense. Two networks may share a value:
-// they are never written after they are made.
+// they are never written once they are kept.
 class ActivationStream {
  public:
   using Values = std::shared_ptr<const AlignedVector<float>>;
@@ -39,9 +39,10 @@ class ActivationStream {
   // of the pool, one per picture.
   using OnLayerOutput = std::function<void(int64_t n, std::span<const float> output)>;
 
-  // Runs the segment with `layer` (null when it has none) and keeps its output.
-  void Run(const Segment& segment, const PackedConv2dF32* layer, const OnLayerOutput& on_output,
-           ThreadPool& pool);
+  // Runs the segment with `layer` (null when it has none) and gives its output, which is kept by
+  // SetValue.
+  std::shared_ptr<AlignedVector<float>> Run(const Segment& segment, const PackedConv2dF32* layer,
+                                            const OnLayerOutput& on_output, ThreadPool& pool) const;
 
   // Rows of the im2col matrix of a layer, [C_in, K_h, K_w] innermost as weights are: row t is what
   // output pixel positions[t] of picture n sees. `rows` has row_stride floats from row to row.

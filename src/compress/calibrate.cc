@@ -11,6 +11,7 @@
 #include "compress/activation_stream.h"
 #include "compress/compress_layer.h"
 #include "compress/int8_codebook.h"
+#include "compress/int8_weights.h"
 #include "compress/layer_fit.h"
 #include "compress/layer_samples.h"
 #include "compress/prune.h"
@@ -64,6 +65,9 @@ class LayerCalibration {
                           const LayerSamples& samples, const ActivationStream& compressed) {
     const LayerSamples::Moments moments = samples.Gather(compressed, pool_);
     DEIXIS_ASSIGN(const std::vector<uint8_t> pruned, PrunedMask(plan, folded));
+    if (plan.form == WeightForm::kInt8) {
+      return Match(FitInt8(folded, moments, pruned), moments, /*spread=*/0);
+    }
     if (options_.calibration.error_feedback) {
       DEIXIS_ASSIGN(Palettization fitted, FitOutput(plan, folded, moments, pruned));
       return Match(std::move(fitted), moments, options_.calibration.spread);
@@ -105,13 +109,26 @@ class LayerCalibration {
     return fit.palettization();
   }
 
+  // Every input position counts as much as it varies.
+  std::vector<float> ImportanceOf(const LayerSamples::Moments& moments) const {
+    const auto length = static_cast<int64_t>(moments.input_mean.size());
+    std::vector<float> importance(length, RidgeOf(moments));
+    for (int64_t i = 0; i < length; ++i) importance[i] += moments.covariance[i * (length + 1)];
+    return importance;
+  }
+
+  // At eight bits the nearest integers are as good as any: what remains is the activations' error,
+  // which differs from picture to picture.
+  Palettization FitInt8(const FoldedWeights& folded, const LayerSamples::Moments& moments,
+                        std::span<const uint8_t> pruned) {
+    return QuantizeToInt8(folded.weights, folded.shape, ImportanceOf(moments), pruned, pool_);
+  }
+
   // The codebooks and indices nearest to the weights themselves, weighted by the inputs' variance.
   Result<Palettization> FitWeights(const LayerPlan& plan, const FoldedWeights& folded,
                                    const LayerSamples::Moments& moments,
                                    std::span<const uint8_t> pruned) {
-    const auto length = static_cast<int64_t>(moments.input_mean.size());
-    std::vector<float> importance(length, RidgeOf(moments));
-    for (int64_t i = 0; i < length; ++i) importance[i] += moments.covariance[i * (length + 1)];
+    const std::vector<float> importance = ImportanceOf(moments);
     DEIXIS_ASSIGN(Palettization result,
                   Palettize(folded.weights, folded.shape, PalettizeOptionsOf(plan), importance,
                             pruned, pool_));
@@ -191,9 +208,14 @@ Result<CompressedModel> CompressCalibrated(const Model& model, const std::vector
 
   CompressedModel result;
   result.model = model;
+  result.model.activations.clear();  // they were chosen for other weights
   result.calibration_pictures = input.num_originals;
   std::map<std::string, LayerReport> reports;
   LayerCalibration calibration(options, pool);
+  std::optional<ActivationRounding> rounding;
+  if (options.activations && !options.calibration.on_original_inputs) {
+    rounding.emplace(*options.activations, pool);
+  }
   for (size_t s = 0; s < segments.size(); ++s) {
     const Segment& segment = segments[s];
     const bool is_layer = segment.layer >= 0;
@@ -213,13 +235,13 @@ Result<CompressedModel> CompressCalibrated(const Model& model, const std::vector
     }
     std::optional<LayerSamples> samples;
     if (is_chosen) samples.emplace(graph, segment, original, options.calibration.max_rows);
-    original.Run(
-        segment, layer ? &*layer : nullptr,
-        samples ? ActivationStream::OnLayerOutput([&](int64_t n, std::span<const float> output) {
-          samples->TakeOriginal(n, output);
-        })
-                : ActivationStream::OnLayerOutput(),
-        pool);
+    const auto take_samples = [&](int64_t n, std::span<const float> output) {
+      samples->TakeOriginal(n, output);
+    };
+    original.SetValue(
+        segment.output,
+        original.Run(segment, layer ? &*layer : nullptr,
+                     samples ? ActivationStream::OnLayerOutput(take_samples) : nullptr, pool));
     if (is_chosen) {
       samples->TakeShortcuts(original, compressed, pool);
       DEIXIS_ASSIGN(FittedLayer fitted,
@@ -233,17 +255,25 @@ Result<CompressedModel> CompressCalibrated(const Model& model, const std::vector
       reports.emplace(name, std::move(report));
     }
     for (const int value : last_uses[s]) original.Drop(value);
-    const bool is_same = options.calibration.on_original_inputs || (!is_chosen && reports.empty());
+    const bool is_same =
+        options.calibration.on_original_inputs || (!is_chosen && reports.empty() && !rounding);
     if (is_same) {
       compressed.SetValue(segment.output, original.value(segment.output));
     } else {
-      compressed.Run(segment, layer ? &*layer : nullptr, {}, pool);
+      auto output = compressed.Run(segment, layer ? &*layer : nullptr, {}, pool);
+      const std::string activation = rounding ? ActivationName(graph, segment) : "";
+      if (!activation.empty()) DEIXIS_RETURN_IF_ERROR(rounding->Apply(activation, *output));
+      compressed.SetValue(segment.output, std::move(output));
     }
     for (const int value : last_uses[s]) compressed.Drop(value);
   }
   for (const Node& node : graph.nodes) {
     const auto report = reports.find(node.name);
     if (report != reports.end()) result.layers.push_back(std::move(report->second));
+  }
+  if (rounding) {
+    result.model.activations = rounding->quantizations();
+    result.activations = rounding->reports();
   }
   return result;
 }

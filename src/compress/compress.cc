@@ -9,6 +9,7 @@
 #include "compress/calibrate.h"
 #include "compress/compress_layer.h"
 #include "compress/int8_codebook.h"
+#include "compress/int8_weights.h"
 #include "compress/prune.h"
 
 namespace deixis {
@@ -48,12 +49,19 @@ Status ValidatePlan(const Model& model, const std::vector<LayerPlan>& plan) {
   return Ok();
 }
 
-Status RoundCodebooks(DType dtype, const FoldedWeights& folded, Palettization& palettization,
-                      ThreadPool& pool) {
-  if (dtype != DType::kI8) return Ok();
-  RoundCodebooksToInt8(palettization, {}, pool);
-  PolishInt8Codebooks(palettization, folded.weights, {}, pool);
-  return Ok();
+Result<Palettization> FitWeights(const LayerPlan& plan, const FoldedWeights& folded,
+                                 std::span<const uint8_t> pruned, DType codebook_dtype,
+                                 ThreadPool& pool) {
+  if (plan.form == WeightForm::kInt8) {
+    return QuantizeToInt8(folded.weights, folded.shape, {}, pruned, pool);
+  }
+  DEIXIS_ASSIGN(Palettization result, Palettize(folded.weights, folded.shape,
+                                                PalettizeOptionsOf(plan), {}, pruned, pool));
+  if (plan.prune_nearest_zero) PruneNearestZero(result);
+  if (codebook_dtype != DType::kI8) return result;
+  RoundCodebooksToInt8(result, {}, pool);
+  PolishInt8Codebooks(result, folded.weights, {}, pool);
+  return result;
 }
 
 Result<CompressedModel> CompressWithoutPictures(const Model& model,
@@ -61,6 +69,7 @@ Result<CompressedModel> CompressWithoutPictures(const Model& model,
                                                 const CompressOptions& options, ThreadPool& pool) {
   CompressedModel result;
   result.model = model;
+  result.model.activations.clear();  // they were chosen for other weights
   for (size_t i = 0; i < plan.size(); ++i) {
     if (options.progress &&
         !options.progress({"compress", plan[i].name,
@@ -69,11 +78,8 @@ Result<CompressedModel> CompressWithoutPictures(const Model& model,
     }
     DEIXIS_ASSIGN(const FoldedWeights folded, FoldedWeightsOf(model, plan[i].name));
     DEIXIS_ASSIGN(const std::vector<uint8_t> pruned, PrunedMask(plan[i], folded));
-    DEIXIS_ASSIGN(
-        Palettization palettization,
-        Palettize(folded.weights, folded.shape, PalettizeOptionsOf(plan[i]), {}, pruned, pool));
-    if (plan[i].prune_nearest_zero) PruneNearestZero(palettization);
-    DEIXIS_RETURN_IF_ERROR(RoundCodebooks(options.codebook_dtype, folded, palettization, pool));
+    DEIXIS_ASSIGN(const Palettization palettization,
+                  FitWeights(plan[i], folded, pruned, options.codebook_dtype, pool));
     DEIXIS_ASSIGN(LayerReport report, InstallLayer(plan[i], folded, palettization, folded.bias,
                                                    options.codebook_dtype, result.model));
     result.layers.push_back(std::move(report));
@@ -98,6 +104,16 @@ Status CompressOptions::Validate() const {
     return UsageError("pruning: expected nearest-zero or a sparsity, found both",
                       "choose one of them");
   }
+  if (form == WeightForm::kInt8 && prune_nearest_zero) {
+    return UsageError("pruning: the centroid nearest to zero is one of a codebook",
+                      "choose codebooks, or a sparsity");
+  }
+  if (activations) {
+    DEIXIS_RETURN_IF_ERROR(activations->Validate());
+    if (codebook_dtype != DType::kI8) {
+      return UsageError("codebook: activations in eight bits need centroids of int8");
+    }
+  }
   if (calibration.max_pictures < 1 || calibration.max_rows < 1 || !(calibration.damping > 0) ||
       calibration.rounds < 0) {
     return UsageError("calibration: expected positive numbers of pictures and rows, damping > 0");
@@ -121,9 +137,11 @@ Result<std::vector<LayerPlan>> MakePlan(const Model& model, const CompressOption
   for (const std::string& name : LayerNames(model)) {
     names += (names.empty() ? "" : ", ") + name;
     if (!std::regex_match(name, expression)) continue;
+    const bool is_int8 = options.form == WeightForm::kInt8;
     plan.push_back({.name = name,
-                    .num_centroids = options.num_centroids,
-                    .granularity = options.granularity,
+                    .form = options.form,
+                    .num_centroids = is_int8 ? kMaxCentroids : options.num_centroids,
+                    .granularity = is_int8 ? Granularity::kTensor : options.granularity,
                     .prune_nearest_zero = options.prune_nearest_zero,
                     .sparsity = options.sparsity});
   }
@@ -138,6 +156,10 @@ Result<CompressedModel> CompressByPlan(const Model& model, const std::vector<Lay
                                        PictureSet* pictures, const CompressOptions& options) {
   DEIXIS_RETURN_IF_ERROR(options.Validate());
   DEIXIS_RETURN_IF_ERROR(ValidatePlan(model, plan));
+  if (options.activations && pictures == nullptr) {
+    return UsageError("activations in eight bits need pictures to find their ranges with",
+                      "give pictures, or leave activations as they are");
+  }
   ThreadPool pool(options.num_threads);
   if (pictures == nullptr) return CompressWithoutPictures(model, plan, options, pool);
   return CompressCalibrated(model, plan, *pictures, options, pool);

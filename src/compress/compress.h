@@ -12,21 +12,29 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/dtype.h"
 #include "base/result.h"
+#include "compress/activation_rounding.h"
 #include "compress/palettize.h"
 #include "compress/picture_set.h"
 #include "network/model.h"
 
 namespace deixis {
 
+enum class WeightForm {
+  kCodebook,  // indices into small codebooks
+  kInt8,  // eight bits per weight, a scale per output channel: K = 256 and kTensor (int8_weights.h)
+};
+
 // What becomes of one layer.
 struct LayerPlan {
   std::string name;
+  WeightForm form = WeightForm::kCodebook;
   int num_centroids = 16;  // K, 2..256
   Granularity granularity = Granularity::kGroup;
   bool prune_nearest_zero = false;  // the centroid nearest to zero of each codebook becomes 0
@@ -61,11 +69,14 @@ struct CompressProgress {
 
 struct CompressOptions {
   std::string layers = "all";  // or a regular expression (ECMAScript) that matches whole names
+  WeightForm form = WeightForm::kCodebook;
   int num_centroids = 16;
   Granularity granularity = Granularity::kGroup;
   bool prune_nearest_zero = false;
   double sparsity = 0;
   DType codebook_dtype = DType::kI8;  // kI8, kF16 or kF32
+  // Activations in eight bits too, for the u8 runtime. Needs pictures, and codebooks of int8.
+  std::optional<RangeOptions> activations;
   CalibrationOptions calibration;
   int num_threads = 1;
   // May be empty; false stops the work with kInterrupted. Called from the calling thread.
@@ -89,7 +100,8 @@ struct LayerReport {
 
 struct CompressedModel {
   Model model;
-  std::vector<LayerReport> layers;  // in the order of the graph
+  std::vector<LayerReport> layers;            // in the order of the graph
+  std::vector<ActivationReport> activations;  // in the order in which the network makes them
   int64_t calibration_pictures = 0;
 };
 

@@ -7,73 +7,20 @@
 #include <filesystem>
 
 #include "compress/evaluate.h"
-#include "network/testing/synthetic.h"
-#include "runtime/executor.h"
-#include "vision/image.h"
+#include "compress/testing/small_network.h"
 
 namespace deixis {
 namespace {
 
+using testing::ExpectSameModel;
 using ::testing::HasSubstr;
-
-// A CIFAR ResNet-20 with made-up weights.
-Model SomeModel() {
-  Result<Model> model =
-      ModelFromTensors(testing::SyntheticFile(*FindArchitecture("resnet20-cifar"), 10, 1));
-  EXPECT_TRUE(model.ok());
-  return std::move(model).value();
-}
-
-// A folder of smooth random pictures, in two categories; removed at the end.
-class SomePictures {
- public:
-  explicit SomePictures(int count) {
-    std::string pattern = ::testing::TempDir() + "/deixis-compress-XXXXXX";
-    folder_ = mkdtemp(pattern.data());
-    Rng rng(3);
-    for (int n = 0; n < count; ++n) {
-      const std::string category = folder_ + (n % 2 == 0 ? "/a" : "/b");
-      std::filesystem::create_directories(category);
-      Image image{.height_px = 32, .width_px = 32, .pixels = std::vector<uint8_t>(32 * 32 * 3)};
-      const double phase = rng.Uniform(0, 6);
-      const double step = rng.Uniform(0.05, 0.5);
-      for (size_t i = 0; i < image.pixels.size(); ++i) {
-        image.pixels[i] = static_cast<uint8_t>(
-            128 + 100 * std::sin(phase + step * static_cast<double>(i / 3 % 32 + i / 96)) +
-            rng.Uniform(-20, 20));
-      }
-      EXPECT_TRUE(WritePng(category + "/" + std::to_string(n) + ".png", image).ok());
-    }
-  }
-  ~SomePictures() { std::filesystem::remove_all(folder_); }
-  PictureSet Open(const Model& model) const {
-    return PictureSet(*OpenDataset(folder_), model.preprocessing);
-  }
-
- private:
-  std::string folder_;
-};
-
-void ExpectSameModel(const Model& a, const Model& b) {
-  const TensorFile left = ModelToTensors(a);
-  const TensorFile right = ModelToTensors(b);
-  ASSERT_EQ(left.tensors.size(), right.tensors.size());
-  for (size_t i = 0; i < left.tensors.size(); ++i) {
-    EXPECT_EQ(left.tensors[i].name, right.tensors[i].name);
-    EXPECT_TRUE(BitIdentical(left.tensors[i].tensor, right.tensors[i].tensor))
-        << left.tensors[i].name;
-  }
-}
+using testing::LogitError;
+using testing::MustCompress;
+using testing::SomeModel;
+using testing::SomePictures;
 
 bool IsPalettized(const Model& model, const std::string& layer) {
   return std::holds_alternative<PalettizedTensor>(model.layers.at(layer).weight);
-}
-
-CompressedModel MustCompress(const Model& model, PictureSet* pictures,
-                             const CompressOptions& options) {
-  Result<CompressedModel> result = Compress(model, pictures, options);
-  EXPECT_TRUE(result.ok()) << (result.ok() ? "" : result.error().message);
-  return std::move(result).value();
 }
 
 TEST(CompressTest, LayersLeftOutKeepEveryBit) {
@@ -136,26 +83,6 @@ TEST(CompressTest, ThreadsDoNotChangeABit) {
   const CompressedModel one = MustCompress(model, &set, options);
   options.num_threads = 3;
   ExpectSameModel(one.model, MustCompress(model, &set, options).model);
-}
-
-// What the compressed network gives, against the original, over the pictures: mean square of the
-// difference of logits over that of the original's logits about their mean.
-double LogitError(const Model& model, const Model& other, PictureSet& set) {
-  Executor a = *Executor::Create(model);
-  Executor b = *Executor::Create(other);
-  std::vector<uint8_t> pixels(set.picture_bytes());
-  double error = 0;
-  double square = 0;
-  for (int64_t n = 0; n < set.size(); ++n) {
-    EXPECT_TRUE(set.Read(n, pixels).ok());
-    const std::span<const float> left = a.Run(pixels);
-    const std::span<const float> right = b.Run(pixels);
-    for (size_t i = 0; i < left.size(); ++i) {
-      error += (left[i] - right[i]) * (left[i] - right[i]);
-      square += left[i] * left[i];
-    }
-  }
-  return error / square;
 }
 
 TEST(CompressTest, PicturesBringTheOutputNearer) {

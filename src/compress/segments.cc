@@ -45,7 +45,10 @@ class Planner {
     while (consumers_[value].size() == 1) {
       const int next = consumers_[value].front();
       const Node& node = graph_.nodes[next];
-      if (IsLayer(node) || node.kind == OpKind::kSubsamplePad) break;
+      if (IsLayer(node) || node.kind == OpKind::kSubsamplePad ||
+          node.kind == OpKind::kGlobalAveragePool) {
+        break;
+      }
       if (node.kind == OpKind::kAdd && !MakeAvailable(OtherOperand(node, value))) break;
       segment.tail.push_back(next);
       done_[next] = true;

@@ -1,7 +1,9 @@
 // A network cut into pieces that are calibrated one after the other.
 //
 // A segment is one convolution (or the head) with the cheap nodes behind it, up to the next value
-// that must be kept: the input of another layer or a shortcut. Only such values are held for all
+// that must be kept: the input of another layer, of a shortcut or of the global average pool. So a
+// segment makes at most one value that the u8 runtime scales anew, its output (max pooling keeps
+// its input's scale). Only such values are held for all
 // calibration pictures; what lies inside a segment exists for one picture at a time. Segments come
 // in an order in which a residual sum is finished by the layer on its main path, when the shortcut
 // is already known, so that this layer can be fitted to make up for the shortcut's error too.
