@@ -7,6 +7,7 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/compress_outcome.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/models.h"
@@ -29,9 +30,65 @@ Granularity GranularityOf(const std::string& name) {
   return name == "tensor" ? Granularity::kTensor : Granularity::kGroup;
 }
 
+RangeMethod RangeMethodOf(const std::string& name) {
+  if (name == "min-max") return RangeMethod::kMinMax;
+  return name == "percentile" ? RangeMethod::kPercentile : RangeMethod::kMse;
+}
+
+// K for each layer is found, not given.
+bool Searches(const Arguments& arguments) {
+  return arguments.Has("target-bytes") ||
+         (arguments.Has("max-drop") && !arguments.Given("centroids"));
+}
+
+// With eight-bit activations the weights are plain int8 unless somebody asks for codebooks.
+WeightForm FormOf(const Arguments& arguments) {
+  const bool is_int8 =
+      arguments.Has("activations") && !arguments.Given("centroids") && !Searches(arguments);
+  return is_int8 ? WeightForm::kInt8 : WeightForm::kCodebook;
+}
+
+std::string WeightsText(const Arguments& arguments) {
+  if (FormOf(arguments) == WeightForm::kInt8) return "int8 weights";
+  if (arguments.Has("target-bytes")) return "";
+  return "one codebook per " + arguments.Text("granularity");
+}
+
 DType CodebookDTypeOf(const std::string& name) {
   if (name == "float32") return DType::kF32;
   return name == "float16" ? DType::kF16 : DType::kI8;
+}
+
+Status CheckActivations(const Arguments& arguments) {
+  if (!arguments.Has("activations")) {
+    for (const char* flag : {"observer", "percentile"}) {
+      if (arguments.Given(flag)) {
+        return UsageError("--" + std::string(flag) + " is for --activations int8",
+                          "add --activations int8");
+      }
+    }
+    return Ok();
+  }
+  if (!arguments.Has("data")) {
+    return UsageError("--activations int8 needs pictures to find the ranges with",
+                      "add --data DIR");
+  }
+  if (arguments.Given("percentile") && arguments.Text("observer") != "percentile") {
+    return UsageError("--percentile is for --observer percentile", "add --observer percentile");
+  }
+  if (arguments.Text("codebook") != "int8") {
+    return UsageError(
+        "--activations int8 computes on centroids of int8, not " + arguments.Text("codebook"),
+        "leave --codebook out");
+  }
+  if (FormOf(arguments) == WeightForm::kCodebook) return Ok();
+  const bool by_centroid = arguments.Has("prune") && arguments.Text("prune") == "nearest-zero";
+  if (arguments.Given("granularity") || by_centroid) {
+    return UsageError(std::string(by_centroid ? "--prune nearest-zero" : "--granularity") +
+                          " is about codebooks, and --activations int8 alone makes int8 weights",
+                      "add --centroids 16");
+  }
+  return Ok();
 }
 
 // What flags mean together, which no single record can say.
@@ -66,12 +123,17 @@ Status CheckCombination(const Arguments& arguments) {
   if (!by_magnitude && arguments.Has("sparsity")) {
     return UsageError("--sparsity is for --prune magnitude", "add --prune magnitude");
   }
-  return Ok();
+  return CheckActivations(arguments);
 }
 
 CompressOptions OptionsOf(const Arguments& arguments, Console& console) {
   CompressOptions options;
   options.layers = arguments.Text("layers");
+  options.form = FormOf(arguments);
+  if (arguments.Has("activations")) {
+    options.activations = RangeOptions{.method = RangeMethodOf(arguments.Text("observer")),
+                                       .percentile = arguments.Real("percentile")};
+  }
   options.num_centroids = static_cast<int>(arguments.Integer("centroids"));
   options.granularity = GranularityOf(arguments.Text("granularity"));
   options.codebook_dtype = CodebookDTypeOf(arguments.Text("codebook"));
@@ -86,12 +148,6 @@ CompressOptions OptionsOf(const Arguments& arguments, Console& console) {
   };
   return options;
 }
-
-// A model's score on some pictures: accuracy, or the error of where it points.
-struct Score {
-  Task task = Task::kClassify;
-  Evaluation evaluation;
-};
 
 // The pictures that a model is calibrated with and those that it is judged on; may be the same.
 struct Pictures {
@@ -112,6 +168,7 @@ Result<std::optional<Score>> Judge(const Model& model, PictureSet* pictures, int
   if (pictures == nullptr) return std::optional<Score>();
   EvaluateOptions options;
   options.num_threads = num_threads;
+  options.keep_logits = model.task == Task::kClassify;
   options.progress = [&](int64_t done, int64_t total) {
     console.Progress(task, done, total);
     return true;
@@ -133,154 +190,6 @@ Result<CompressedModel> CompressAsAsked(const Arguments& arguments, const Model&
     return std::move(outcome.compressed);
   }
   return Compress(model, calibration, options);
-}
-
-// Everything that was found out, for both kinds of output.
-struct Outcome {
-  std::string source;
-  std::string out;
-  int64_t source_bytes = 0;
-  int64_t float32_bytes = 0;  // of all parameters, before any compression
-  int64_t file_bytes = 0;
-  bool archived = false;
-  bool written = false;
-  std::optional<Score> before;
-  std::optional<Score> after;
-  std::string judged_on;  // the folder
-  std::string calibrated_on;
-  double seconds = 0;
-  const Model* model = nullptr;
-  const CompressedModel* compressed = nullptr;
-
-  double ratio() const {
-    return static_cast<double>(source_bytes) / static_cast<double>(file_bytes);
-  }
-  double float32_ratio() const {
-    return static_cast<double>(float32_bytes) / static_cast<double>(file_bytes);
-  }
-};
-
-Json LayersJson(const Outcome& outcome) {
-  Json list = Json::array();
-  const bool calibrated = outcome.compressed->calibration_pictures > 0;
-  for (const LayerReport& report : outcome.compressed->layers) {
-    list.push_back(
-        Json{{"name", report.plan.name},
-             {"shape", report.shape},
-             {"centroids", report.plan.num_centroids},
-             {"granularity", GranularityName(report.plan.granularity)},
-             {"bytes_before", report.bytes_before},
-             {"bytes_after", report.bytes_after},
-             {"sparsity", report.sparsity},
-             {"weight_mse", report.weight_mse},
-             {"weight_snr_db", report.weight_snr_db},
-             {"output_snr_db", calibrated ? Json(report.output_snr_db) : Json(nullptr)}});
-  }
-  return list;
-}
-
-Json OutcomeJson(const Outcome& outcome) {
-  const bool classifies = outcome.model->task == Task::kClassify;
-  const auto top1 = [&](const std::optional<Score>& score) {
-    return score && classifies ? Json(score->evaluation.top1()) : Json(nullptr);
-  };
-  Json result{{"model", outcome.source},
-              {"architecture", outcome.model->architecture.name},
-              {"out", outcome.out},
-              {"written", outcome.written},
-              {"file_bytes", outcome.file_bytes},
-              {"source_bytes", outcome.source_bytes},
-              {"ratio", outcome.ratio()},
-              {"float32_bytes", outcome.float32_bytes},
-              {"float32_ratio", outcome.float32_ratio()},
-              {"archived", outcome.archived},
-              {"top1_before", top1(outcome.before)},
-              {"top1_after", top1(outcome.after)}};
-  if (outcome.before && !classifies) {
-    result["mean_error_px_before"] = outcome.before->evaluation.mean_error_px();
-    result["mean_error_px_after"] = outcome.after->evaluation.mean_error_px();
-  }
-  if (outcome.before) {
-    result["measured_on"] = outcome.judged_on;
-    result["images"] = outcome.before->evaluation.images;
-  }
-  result["calibration_images"] = outcome.compressed->calibration_pictures;
-  result["seconds"] = outcome.seconds;
-  result["layers"] = LayersJson(outcome);
-  return result;
-}
-
-std::string ScoreText(const Outcome& outcome, const Style& style) {
-  const Evaluation& before = outcome.before->evaluation;
-  const Evaluation& after = outcome.after->evaluation;
-  if (outcome.model->task == Task::kLocate) {
-    return FormatFixed(before.mean_error_px(), 2) + " px -> " +
-           style.Bold(FormatFixed(after.mean_error_px(), 2) + " px");
-  }
-  const double change = (after.top1() - before.top1()) * 100;
-  return FormatPercent(before.top1()) + " -> " + style.Bold(FormatPercent(after.top1())) + "  " +
-         (change > 0 ? "+" : "") + FormatFixed(change, 2) + " points";
-}
-
-std::string LayersText(const Outcome& outcome, const Style& style) {
-  const bool calibrated = outcome.compressed->calibration_pictures > 0;
-  bool pruned = false;
-  for (const LayerReport& report : outcome.compressed->layers) {
-    pruned = pruned || report.plan.prune_nearest_zero || report.plan.sparsity > 0;
-  }
-  std::vector<Table::Column> columns = {{"layer", Align::kLeft},  {"shape", Align::kLeft},
-                                        {"K", Align::kRight},     {"before", Align::kRight},
-                                        {"after", Align::kRight}, {"weights", Align::kRight}};
-  if (calibrated) columns.push_back({"outputs", Align::kRight});
-  if (pruned) columns.push_back({"zeros", Align::kRight});
-  Table table(columns);
-  for (const LayerReport& report : outcome.compressed->layers) {
-    std::vector<std::string> row = {report.plan.name,
-                                    ToString(report.shape),
-                                    std::to_string(report.plan.num_centroids),
-                                    FormatBytes(report.bytes_before),
-                                    FormatBytes(report.bytes_after),
-                                    FormatFixed(report.weight_snr_db, 1) + " dB"};
-    if (calibrated) row.push_back(FormatFixed(report.output_snr_db, 1) + " dB");
-    if (pruned) row.push_back(FormatPercent(report.sparsity, 1));
-    table.AddRow(std::move(row));
-  }
-  return table.Render(style);
-}
-
-std::string OutcomeText(const Outcome& outcome, const Arguments& arguments, const Style& style) {
-  Facts facts;
-  facts.Add("model", Printable(outcome.source) + "  " + outcome.model->architecture.name);
-  facts.Add(
-      outcome.written ? "written" : "not written",
-      Printable(outcome.out) +
-          (arguments.Has("target-bytes") ? ""
-                                         : "  one codebook per " + arguments.Text("granularity")) +
-          (outcome.archived ? ", archived" : ""));
-  facts.Add("size", FormatBytes(outcome.source_bytes) + " -> " +
-                        style.Bold(FormatBytes(outcome.file_bytes)) + "  " +
-                        FormatFixed(outcome.ratio(), 2) + "x smaller, " +
-                        FormatFixed(outcome.float32_ratio(), 2) + "x than float32");
-  if (outcome.before) {
-    const bool same = outcome.judged_on == outcome.calibrated_on;
-    facts.Add(outcome.model->task == Task::kClassify ? "top-1" : "mean error",
-              ScoreText(outcome, style) + "  on " +
-                  Counted(outcome.before->evaluation.images, "picture") + " of " +
-                  Printable(outcome.judged_on) + (same ? ", which it was calibrated with" : ""));
-  } else {
-    facts.Add("accuracy", "not measured: no --data");
-  }
-  if (outcome.compressed->calibration_pictures > 0) {
-    facts.Add("calibrated", "with " + Counted(outcome.compressed->calibration_pictures, "picture") +
-                                " of " + Printable(outcome.calibrated_on) +
-                                ", mirror images included");
-  }
-  facts.Add("time", FormatSeconds(outcome.seconds));
-  const size_t kept = outcome.model->layers.size() - outcome.compressed->layers.size();
-  if (kept > 0) {
-    facts.Add("left as is", Counted(static_cast<int64_t>(kept), "layer") + ", bit for bit");
-  }
-  return facts.Render(style) + "\n" + LayersText(outcome, style);
 }
 
 // The gate of --max-drop.
@@ -343,13 +252,19 @@ Status RunCompress(const Arguments& arguments, Console& console) {
                                      "measuring the result", console));
   DEIXIS_ASSIGN(outcome.source_bytes, FileBytes(outcome.source));
   outcome.file_bytes = result.file_bytes;
+  outcome.weights = WeightsText(arguments);
+  if (outcome.before && model.task == Task::kClassify) {
+    outcome.comparison =
+        CompareLogits(outcome.before->evaluation.logits, outcome.after->evaluation.logits,
+                      model.architecture.num_outputs);
+  }
   outcome.float32_bytes = Fp32Bytes(model.graph);
   Status status = CheckDrop(arguments, outcome);
   if (status.ok()) status = staged.Commit();
   outcome.written = status.ok();
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   console.SetResult("compress", OutcomeJson(outcome));
-  console.Print(OutcomeText(outcome, arguments, console.style()));
+  console.Print(OutcomeText(outcome, console.style()));
   return status;
 }
 
@@ -433,6 +348,30 @@ constexpr Flag kFlags[] = {
      .default_value = "int8",
      .allowed = "int8|float16|float32",
      .example = "float16"},
+    {.name = "activations",
+     .kind = ValueKind::kChoice,
+     .value_name = "TYPE",
+     .help = "Also keep what layers pass on in eight bits, for the integer runtime; weights become "
+             "int8 unless --centroids is given",
+     .default_note = "none: float32",
+     .allowed = "int8",
+     .example = "int8"},
+    {.name = "observer",
+     .kind = ValueKind::kChoice,
+     .value_name = "HOW",
+     .help = "Range of each activation: the least squared error, all but the outermost values, or "
+             "everything seen",
+     .default_value = "mse",
+     .allowed = "mse|percentile|min-max",
+     .example = "min-max"},
+    {.name = "percentile",
+     .kind = ValueKind::kReal,
+     .value_name = "P",
+     .help = "Per cent of the values that --observer percentile keeps",
+     .default_value = "99.99",
+     .example = "99.9",
+     .minimum = 50,
+     .maximum = 100},
     {.name = "archive", .help = "Also code the indices by their entropy: smaller on disk"},
     {.name = "overwrite", .help = "Replace FILE if it is there; never the model that is read"},
     kThreadsFlag,
@@ -441,6 +380,10 @@ constexpr Example kExamples[] = {
     {"compress resnet18.pth --out small.safetensors", "4-bit weights, in seconds, no pictures"},
     {"compress resnet18.pth --out small.safetensors --data photos/train --eval photos/test",
      "better: calibrated with pictures, and measured"},
+    {"compress resnet18.pth --out small.safetensors --activations int8 -k 16 --data photos/train",
+     "4-bit weights and 8-bit activations: runs in integers"},
+    {"compress resnet18.pth --out int8.safetensors --activations int8 --data photos/train",
+     "8-bit weights and activations"},
     {"compress resnet18.pth --out small.safetensors --target-bytes 5MB --data photos/train",
      "as good as it gets within a size"},
     {"compress resnet18.pth --out small.safetensors --max-drop 0.5 --data photos/train",
@@ -457,8 +400,9 @@ constinit const Command kCompressCommand = {
         "give what the original gives on those pictures; no labels are used for that and nothing "
         "is trained. The file is written, loaded again and judged from there; it appears under its "
         "name only when all that has gone well.\n\n"
-        "In the table, weights and outputs are signal-to-noise ratios against the original: more "
-        "is better. Layers that --layers leaves out stay bit for bit as they are.",
+        "In the table, weights and outputs are signal-to-noise ratios against the original, kept "
+        "is that of rounding what a layer passes on to eight bits: more is better. Layers that "
+        "--layers leaves out stay bit for bit as they are.",
     .positionals = kPositionals,
     .flags = kFlags,
     .examples = kExamples,

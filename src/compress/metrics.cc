@@ -44,6 +44,22 @@ double KullbackLeibler(std::span<const float> p_logits, std::span<const float> q
   return divergence;
 }
 
+LogitComparison CompareLogits(std::span<const float> first, std::span<const float> second,
+                              int64_t num_outputs) {
+  LogitComparison result;
+  const auto pictures = static_cast<int64_t>(first.size()) / num_outputs;
+  for (int64_t n = 0; n < pictures; ++n) {
+    const auto p = first.subspan(n * num_outputs, num_outputs);
+    const auto q = second.subspan(n * num_outputs, num_outputs);
+    result.agreement += LargestLogit(p) == LargestLogit(q) ? 1 : 0;
+    result.mean_kl_divergence += KullbackLeibler(p, q);
+  }
+  if (pictures == 0) return result;
+  result.agreement /= static_cast<double>(pictures);
+  result.mean_kl_divergence /= static_cast<double>(pictures);
+  return result;
+}
+
 double Quantile(std::span<const double> values, double share) {
   std::vector<double> sorted(values.begin(), values.end());
   std::sort(sorted.begin(), sorted.end());

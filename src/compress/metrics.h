@@ -1,6 +1,7 @@
 // What a network's answer to one picture is worth.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 namespace deixis {
@@ -14,6 +15,15 @@ double CrossEntropy(std::span<const float> logits, int label);
 // Σ p log(p / q) in nats, p and q being the softmax of the two: what is lost by taking the second
 // for the first. At least 0, up to rounding.
 double KullbackLeibler(std::span<const float> p_logits, std::span<const float> q_logits);
+
+// Two networks' answers to the same pictures.
+struct LogitComparison {
+  double agreement = 0;           // 0..1 of the pictures have the same largest logit
+  double mean_kl_divergence = 0;  // nats, of the second network's probabilities from the first's
+};
+// Both are [pictures, num_outputs], of the same length; all 0 without pictures.
+LogitComparison CompareLogits(std::span<const float> first, std::span<const float> second,
+                              int64_t num_outputs);
 
 // The value below which `share` (0..1) of `values` lie, linear between neighbours, as numpy's
 // percentile. Not empty. O(n log n).

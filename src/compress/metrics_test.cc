@@ -52,6 +52,19 @@ TEST(KullbackLeibler, HandComputed) {
   EXPECT_NEAR(KullbackLeibler(q, p), 0.25 * std::log(0.5) + 0.75 * std::log(1.5), 1e-7);
 }
 
+TEST(CompareLogits, HandComputed) {
+  // The second picture's answer differs, by (log 2 + log(2/3)) / 2 nats.
+  const float log3 = std::log(3.0f);
+  const std::vector<float> first = {1, 5, 0, 0};
+  const std::vector<float> second = {1, 5, 0, log3};
+  const LogitComparison comparison = CompareLogits(first, second, 2);
+  EXPECT_DOUBLE_EQ(comparison.agreement, 0.5);
+  EXPECT_NEAR(comparison.mean_kl_divergence, 0.25 * std::log(4.0 / 3), 1e-7);
+  EXPECT_DOUBLE_EQ(CompareLogits(first, first, 2).agreement, 1.0);
+  EXPECT_NEAR(CompareLogits(first, first, 2).mean_kl_divergence, 0, 1e-12);
+  EXPECT_EQ(CompareLogits({}, {}, 2).agreement, 0);
+}
+
 TEST(Quantile, LiesBetweenNeighbours) {
   const std::vector<double> values = {4, 1, 3, 2};
   EXPECT_DOUBLE_EQ(Quantile(values, 0.0), 1.0);

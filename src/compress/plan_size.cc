@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "compress/activation_rounding.h"
+#include "compress/segments.h"
 #include "format/safetensors.h"
 #include "network/graph.h"
 #include "network/model_size.h"
@@ -53,6 +55,18 @@ Result<int64_t> FileBytes(const Model& model, const std::vector<LayerPlan>& plan
     }
   }
   return SafetensorsBytes(ModelToTensors(compressed));
+}
+
+int64_t ActivationBytes(const Graph& graph) {
+  // The key and its braces, and \"NAME\":{\"scale\":0.00012345678,\"zero_point\":255}, each.
+  constexpr int64_t kKeyBytes = 40;
+  constexpr int64_t kEntryBytes = 64;
+  int64_t bytes = kKeyBytes;
+  for (const Segment& segment : PlanSegments(graph)) {
+    const std::string name = ActivationName(graph, segment);
+    if (!name.empty()) bytes += kEntryBytes + static_cast<int64_t>(name.size());
+  }
+  return bytes;
 }
 
 }  // namespace deixis

@@ -20,4 +20,8 @@ Result<int64_t> LayerBytes(const Model& model, const LayerPlan& plan, DType code
 Result<int64_t> FileBytes(const Model& model, const std::vector<LayerPlan>& plan,
                           DType codebook_dtype);
 
+// At most this many bytes more when activations are kept in eight bits: their scales, in the
+// metadata.
+int64_t ActivationBytes(const Graph& graph);
+
 }  // namespace deixis

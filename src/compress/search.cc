@@ -98,7 +98,8 @@ class Planner {
   }
   Result<int64_t> TotalBytes() const {
     DEIXIS_ASSIGN(const int64_t bytes, FileBytes(model_, plan_, options_.codebook_dtype));
-    return bytes + search_.reserved_bytes;
+    const int64_t activations = options_.activations ? ActivationBytes(model_.graph) : 0;
+    return bytes + activations + search_.reserved_bytes;
   }
   Result<int64_t> UniformBytes(int choice) {
     Apply(std::vector<int>(plan_.size(), choice));

@@ -10,8 +10,11 @@
 #include <string>
 
 #include "base/rng.h"
+#include "compress/activation_rounding.h"
 #include "compress/plan_size.h"
+#include "compress/segments.h"
 #include "compress/sensitivity.h"
+#include "format/safetensors.h"
 #include "network/testing/synthetic.h"
 #include "vision/image.h"
 
@@ -69,6 +72,22 @@ int64_t SavedBytes(const Model& model) {
   const auto bytes = static_cast<int64_t>(std::filesystem::file_size(path));
   std::filesystem::remove(path);
   return bytes;
+}
+
+TEST(ActivationBytesTest, IsABoundAndNearlyTight) {
+  for (const char* name : {"resnet20-cifar", "resnet18", "resnet50"}) {
+    Model model = *ModelFromTensors(testing::SyntheticFile(*FindArchitecture(name), 10, 1));
+    const int64_t without = SafetensorsBytes(ModelToTensors(model));
+    for (const Segment& segment : PlanSegments(model.graph)) {
+      const std::string value = ActivationName(model.graph, segment);
+      if (value.empty()) continue;
+      model.activations[value] = {.scale = 0.000123456789f, .zero_point = 255};
+    }
+    const int64_t more = SafetensorsBytes(ModelToTensors(model)) - without;
+    // The header is padded to a multiple of 64.
+    EXPECT_LE(more, ActivationBytes(model.graph) + 63) << name;
+    EXPECT_GE(more, 0.8 * static_cast<double>(ActivationBytes(model.graph)) - 63) << name;
+  }
 }
 
 TEST(FileBytesTest, IsWhatTheSavedFileTakes) {

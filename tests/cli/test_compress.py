@@ -163,6 +163,76 @@ class Compress(CliTest):
         for layer in document["layers"]:
             self.assertGreater(layer["output_snr_db"], 10)
 
+    def test_activations_in_eight_bits(self):
+        support.write_dataset(self.folder / "data", per_class=2)
+        before = self.small("--data", "data", "-k", "16")
+        self.assertEqual(before["activations"], [])
+        document = self.small("--data", "data", "-k", "16", "--activations", "int8", "--overwrite")
+        info = self.deixis_json("info", "small.safetensors")
+        kept = json.loads(info["metadata"]["deixis.activations"])
+        # 19 convolutions and the average; the picture and the answer have none.
+        self.assertEqual(len(document["activations"]), 20)
+        for value in document["activations"]:
+            self.assertEqual(value["zero_point"], 0)
+            self.assertAlmostEqual(kept[value["name"]]["scale"] / value["scale"], 1, 6)
+            self.assertGreater(value["sqnr_db"], 20)
+            self.assertLess(value["clipped_fraction"], 0.01)
+            self.assertLessEqual(value["min"], value["max"])
+        self.assertEqual({value["name"] for value in document["activations"]}, set(kept))
+        self.assertNotIn("linear", kept)
+        # Judged from the file, in integers.
+        self.assertEqual(self.deixis_json("eval", "small.safetensors", "--data", "data")["top1"],
+                         document["top1_after"])
+        self.assertGreaterEqual(document["agreement"], 0.8)
+        self.assertGreater(document["mean_kl_divergence"], 0)
+        self.assertLess(document["mean_kl_divergence"], 0.05)
+        self.assertRegex(self.small_text("-k", "16", "--activations", "int8"),
+                         r"(?s)activations +int8, 20 values, the least accurate at .* kept\n")
+
+    def small_text(self, *flags):
+        return self.deixis("compress", "net.safetensors", "-o", "small.safetensors", "--overwrite",
+                           "--data", "data", *flags).out
+
+    def test_int8_weights_where_nobody_asked_for_codebooks(self):
+        support.write_dataset(self.folder / "data", per_class=2)
+        document = self.small("--data", "data", "--activations", "int8")
+        for layer in document["layers"]:
+            self.assertEqual((layer["form"], layer["centroids"], layer["granularity"]),
+                             ("int8", 256, "tensor"))
+            self.assertGreater(layer["weight_snr_db"], 35)
+        # A byte per weight, 256 integers, 16 scales and 16 biases.
+        self.assertEqual(document["layers"][1]["bytes_after"], 16 * 144 + 256 + 2 * 16 * 4)
+        self.assertGreaterEqual(document["agreement"], 0.9)
+        self.assertIn("int8 weights", self.small_text("--activations", "int8"))
+        # With a size to meet, codebooks are chosen, and the scales are part of it.
+        document = self.small("--data", "data", "--activations", "int8", "--target-bytes", "120k",
+                              "--overwrite")
+        self.assertLessEqual(document["file_bytes"], 120_000)
+        self.assertEqual(document["layers"][0]["form"], "codebook")
+        self.assertEqual(len(document["activations"]), 20)
+
+    def test_ranges_of_activations(self):
+        support.write_dataset(self.folder / "data", per_class=1)
+        flags = ("--data", "data", "--activations", "int8", "--overwrite", "--observer")
+        clipped = {}
+        for name, observer in (("all", ("min-max",)), ("most", ("percentile",)),
+                               ("half", ("percentile", "--percentile", "90")), ("mse", ("mse",))):
+            values = self.small(*flags, *observer)["activations"]
+            clipped[name] = sum(value["clipped_fraction"] for value in values) / len(values)
+        self.assertEqual(clipped["all"], 0)
+        self.assertLess(clipped["most"], 2e-4)
+        self.assertAlmostEqual(clipped["half"], 0.1, delta=0.02)
+        self.assertGreater(clipped["mse"], 0)
+
+    def test_answers_before_and_after(self):
+        support.write_dataset(self.folder / "data", per_class=1)
+        document = self.small("--eval", "data", "-k", "256")
+        self.assertEqual(document["agreement"], 1)
+        self.assertLess(document["mean_kl_divergence"], 1e-3)
+        document = self.small("--overwrite")
+        self.assertIsNone(document["agreement"])
+        self.assertIsNone(document["mean_kl_divergence"])
+
     def test_two_runs_write_the_same_bytes(self):
         support.write_dataset(self.folder / "data", per_class=1)
         flags = ("--data", "data", "--layers", "layer1.*")
@@ -180,6 +250,17 @@ class Compress(CliTest):
         refuse("--max-drop", "1", "--eval", "nowhere", says="that needs --data")
         refuse("-k", "4", "--target-bytes", "90k", says="contradict")
         refuse("--archive", "--target-bytes", "90k", says="--archive")
+        refuse("--activations", "int8", says="needs pictures")
+        refuse("--activations", "int8", "--eval", "nowhere", says="needs pictures")
+        refuse("--observer", "mse", says="for --activations int8")
+        refuse("--percentile", "99", says="for --activations int8")
+        eight = ("--activations", "int8", "--data", "nowhere")
+        refuse(*eight, "--percentile", "99", says="--observer percentile")
+        refuse(*eight, "--observer", "percentile", "--percentile", "49", says="from 50 to 100")
+        refuse(*eight, "--observer", "entropy", says="mse, percentile or min-max")
+        refuse(*eight, "-k", "16", "--codebook", "float16", says="centroids of int8")
+        refuse(*eight, "--granularity", "row", says="about codebooks")
+        refuse(*eight, "--prune", "nearest-zero", says="about codebooks")
         refuse("--sparsity", "0.5", says="--prune magnitude")
         refuse("--prune", "magnitude", says="needs --sparsity")
         refuse("--prune", "smallest", says="nearest-zero or magnitude")
