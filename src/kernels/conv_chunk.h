@@ -18,19 +18,19 @@ struct ConvChunk {
 // Cuts a convolution into chunks, panel by panel.
 class ConvChunks {
  public:
-  ConvChunks(int64_t num_pixels, int64_t num_panels, int num_threads)
+  // But for the last one of a panel, chunks are whole tiles of `tile_pixels`.
+  ConvChunks(int64_t num_pixels, int64_t num_panels, int num_threads, int64_t tile_pixels = 12)
       : num_pixels_(num_pixels), num_panels_(num_panels) {
     // Enough that threads end at about the same time, and none so small that it is not worth
-    // handing out; whole tiles of 6 or 12 pixels but for the last.
+    // handing out.
     constexpr int64_t kChunksPerThread = 4;
     constexpr int64_t kMinPixels = 48;
-    constexpr int64_t kTile = 12;
     if (num_threads > 1 && num_panels > 0) {
       const int64_t wanted = (kChunksPerThread * num_threads + num_panels - 1) / num_panels;
       chunks_per_panel_ = std::clamp<int64_t>(num_pixels / kMinPixels, 1, wanted);
     }
     const int64_t share = (num_pixels + chunks_per_panel_ - 1) / chunks_per_panel_;
-    chunk_pixels_ = (share + kTile - 1) / kTile * kTile;
+    chunk_pixels_ = (share + tile_pixels - 1) / tile_pixels * tile_pixels;
   }
 
   int64_t size() const { return num_pixels_ == 0 ? 0 : num_panels_ * chunks_per_panel_; }
@@ -78,6 +78,20 @@ class PixelWalk {
           ++n_;
         }
       }
+    }
+  }
+
+  // The first of `count` pixels that lie in one row, and on to what follows them.
+  void NextRun(int count, int64_t channel, const In*& input, Out*& output,
+               const Residual*& residual) {
+    Next(1, 0, channel, &input, &output, &residual);
+    if (x_ == 0) return;  // the row had one pixel left
+    x_ += count - 1;
+    if (x_ < output_.width) return;
+    x_ = 0;
+    if (++y_ == output_.height) {
+      y_ = 0;
+      ++n_;
     }
   }
 

@@ -6,6 +6,11 @@
 // four input bytes are broadcast, and kPixels * kVectors dot products go to as many independent
 // sums. With a dot instruction the tile is that of conv2d_f32 (6 x 4 of 32 registers, 6 x 2 of 16);
 // without one, weights and inputs take two registers each (8 x 2 of 32, 3 x 2 of 16).
+//
+// A tile of scattered pixels needs an address for each. Where rows divide into runs of 7 pixels
+// (all rows of a network whose picture is 224 wide do), two addresses and the distances within a
+// run do for 14, and a tile of 14 x 2 reads half as many weights per product as one of 6 x 4: what
+// counts when a panel lies in the second-level cache.
 
 // Per-target include guard, as Highway wants it.
 #if defined(DEIXIS_KERNELS_CONV2D_U8_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -78,42 +83,132 @@ HWY_INLINE void CopyBytes(const T* from, int64_t count, T* to) {
   if (count > 0) std::memcpy(to, from, static_cast<size_t>(count) * sizeof(T));
 }
 
-// Adds the residual, rounds, clamps and stores one vector of columns, of which `count` exist.
-HWY_INLINE void StoreRequantized(FloatVector value, const uint8_t* residual, float residual_scale,
-                                 int64_t count, uint8_t* to) {
+// Rounds to nearest, ties to even, and clamps to a byte. Adding 1.5 * 2^23 leaves the integer in
+// the lowest bits, rounded as every addition is: fewer instructions than a conversion that has to
+// mind numbers beyond int32, and the same bits on every instruction set.
+HWY_INLINE hn::Vec<PixelTag> RoundToBytes(FloatVector value) {
+  const FloatTag df;
+  const hn::RebindToUnsigned<SumTag> du;
+  const auto clamped = hn::Min(hn::Max(value, hn::Zero(df)), hn::Set(df, 255.0f));
+  const auto shifted = hn::Add(clamped, hn::Set(df, 12582912.0f));
+  return hn::TruncateTo(PixelTag(), hn::BitCast(du, shifted));
+}
+
+HWY_INLINE FloatVector AddResidual(FloatVector value, const uint8_t* residual, float scale) {
   const SumTag di;
   const FloatTag df;
-  const PixelTag d8;
-  HWY_ALIGN uint8_t lanes[kSumLanes] = {};
-  const bool whole = count >= kSumLanes;
-  if (residual != nullptr) {
-    if (!whole) CopyBytes(residual, count, lanes);
-    const auto bytes = hn::LoadU(d8, whole ? residual : lanes);
-    const auto added = hn::ConvertTo(df, hn::PromoteTo(di, bytes));
-    value = hn::Add(value, hn::Mul(added, hn::Set(df, residual_scale)));
-  }
-  // The clamp first: what NearestInt makes of a number beyond int32 differs by instruction set.
-  value = hn::Min(hn::Max(value, hn::Zero(df)), hn::Set(df, 255.0f));
-  const auto bytes = hn::DemoteTo(d8, hn::NearestInt(value));
-  hn::StoreU(bytes, d8, whole ? to : lanes);
-  if (!whole) CopyBytes(lanes, count, to);
+  const auto added = hn::ConvertTo(df, hn::PromoteTo(di, hn::LoadU(PixelTag(), residual)));
+  return hn::Add(value, hn::Mul(added, hn::Set(df, scale)));
 }
 
-HWY_INLINE void StoreFloats(FloatVector value, int64_t count, float* to) {
+// Where the pixels of a tile lie, at its first column: pixel p of a tile of scattered pixels...
+template <typename T>
+struct ScatteredPixels {
+  T* const* pixels;  // null when there are none (no residual)
+
+  bool Exist() const { return pixels != nullptr; }
+  T* operator[](int p) const { return pixels[p]; }
+};
+
+inline constexpr int kRunPixels = 7;
+
+// ... and of one made of runs.
+template <typename T>
+struct PixelRuns {
+  T* const* runs;  // the first pixel of each
+  int64_t stride;  // from pixel to pixel, in elements
+
+  bool Exist() const { return runs != nullptr; }
+  T* operator[](int p) const { return runs[p / kRunPixels] + p % kRunPixels * stride; }
+};
+
+// Scales, adds, rounds and stores one vector of sums. Out is uint8_t or float.
+template <bool kAdds, typename Out>
+HWY_INLINE void StoreVectorU8(SumVector sum, FloatVector scale, FloatVector bias,
+                              const uint8_t* residual, float residual_scale, Out* output) {
   const FloatTag df;
-  HWY_ALIGN float lanes[kSumLanes];
-  const bool whole = count >= kSumLanes;
-  hn::StoreU(value, df, whole ? to : lanes);
-  if (!whole) CopyBytes(lanes, count, to);
+  // Not MulAdd: targets without it would round differently.
+  FloatVector value = hn::Add(hn::Mul(hn::ConvertTo(df, sum), scale), bias);
+  if constexpr (std::is_same_v<Out, float>) {
+    hn::StoreU(value, df, output);
+  } else {
+    if constexpr (kAdds) value = AddResidual(value, residual, residual_scale);
+    hn::StoreU(RoundToBytes(value), PixelTag(), output);
+  }
 }
 
-// inputs[p]: the first input byte under the filter; outputs[p], residuals[p]: the tile's first
-// column there (residuals may be null). Out is uint8_t or float.
+// The sums of a tile whose columns all exist.
+template <class Dot, bool kAdds, int kPixels, int kVectors, class Outputs, class Residuals>
+HWY_INLINE void StoreWholeTileU8(const TileContextU8& context,
+                                 const typename Dot::Sum (&sums)[kPixels][kVectors],
+                                 const Outputs& outputs, const Residuals& residuals) {
+  const FloatTag df;
+  DEIXIS_UNROLL
+  for (int v = 0; v < kVectors; ++v) {
+    const FloatVector scale = hn::LoadU(df, context.scale + v * kSumLanes);
+    const FloatVector bias = hn::LoadU(df, context.bias + v * kSumLanes);
+    DEIXIS_UNROLL
+    for (int p = 0; p < kPixels; ++p) {
+      const uint8_t* residual = kAdds ? residuals[p] + v * kSumLanes : nullptr;
+      StoreVectorU8<kAdds>(Dot::Finish(sums[p][v]), scale, bias, residual, context.residual_scale,
+                           outputs[p] + v * kSumLanes);
+    }
+  }
+}
+
+// The sums of one pixel, [num_vectors * kSumLanes], for as many columns as there are. By way of
+// memory that holds whole vectors; `residual` may be null.
+template <typename Out>
+HWY_NOINLINE void StorePartOfPixelU8(const TileContextU8& context, const int32_t* sums,
+                                     int num_vectors, const uint8_t* residual, Out* output) {
+  const FloatTag df;
+  HWY_ALIGN Out columns[kSumLanes];
+  HWY_ALIGN uint8_t added[kSumLanes] = {};
+  for (int v = 0; v < num_vectors; ++v) {
+    const int64_t first = v * kSumLanes;
+    const int64_t count = std::min(context.num_columns - first, kSumLanes);
+    if (residual != nullptr) CopyBytes(residual + first, count, added);
+    const SumVector sum = hn::Load(SumTag(), sums + first);
+    const FloatVector scale = hn::LoadU(df, context.scale + first);
+    const FloatVector bias = hn::LoadU(df, context.bias + first);
+    if (residual != nullptr) {
+      StoreVectorU8<true>(sum, scale, bias, added, context.residual_scale, columns);
+    } else {
+      StoreVectorU8<false>(sum, scale, bias, added, context.residual_scale, columns);
+    }
+    CopyBytes(columns, count, output + first);
+  }
+}
+
+template <class Dot, int kPixels, int kVectors, class Outputs, class Residuals>
+HWY_INLINE void StoreTileU8(const TileContextU8& context,
+                            const typename Dot::Sum (&sums)[kPixels][kVectors],
+                            const Outputs& outputs, const Residuals& residuals) {
+  if (context.num_columns < kVectors * kSumLanes) {
+    // The sums' own address is never taken, or they would live in memory all along.
+    HWY_ALIGN int32_t finished[kVectors * kSumLanes];
+    DEIXIS_UNROLL
+    for (int p = 0; p < kPixels; ++p) {
+      DEIXIS_UNROLL
+      for (int v = 0; v < kVectors; ++v) {
+        hn::Store(Dot::Finish(sums[p][v]), SumTag(), finished + v * kSumLanes);
+      }
+      StorePartOfPixelU8(context, finished, kVectors, residuals.Exist() ? residuals[p] : nullptr,
+                         outputs[p]);
+    }
+  } else if (residuals.Exist()) {
+    StoreWholeTileU8<Dot, true>(context, sums, outputs, residuals);
+  } else {
+    StoreWholeTileU8<Dot, false>(context, sums, outputs, residuals);
+  }
+}
+
+// inputs[p]: the first input byte under the filter.
 template <class Dot, int kPixels, int kVectors, typename Out>
 HWY_NOINLINE void ConvolveTileU8(const TileContextU8& context,
                                  const uint8_t* const* HWY_RESTRICT inputs,
-                                 Out* const* HWY_RESTRICT outputs,
-                                 const uint8_t* const* HWY_RESTRICT residuals,
+                                 const ScatteredPixels<Out>& outputs,
+                                 const ScatteredPixels<const uint8_t>& residuals,
                                  const uint8_t* prefetch, int64_t prefetch_stride) {
   const SumTag di;
   const ByteTag db;
@@ -151,27 +246,59 @@ HWY_NOINLINE void ConvolveTileU8(const TileContextU8& context,
       }
     }
   }
+  StoreTileU8<Dot>(context, sums, outputs, residuals);
+}
 
-  const FloatTag df;
+// The same for kRuns runs of kRunPixels pixels: inputs[r] is the first pixel's input, the others
+// follow `pixel_stride` bytes apart.
+template <class Dot, int kRuns, int kVectors, typename Out>
+HWY_NOINLINE void ConvolveRunsU8(const TileContextU8& context,
+                                 const uint8_t* const* HWY_RESTRICT inputs, int64_t pixel_stride,
+                                 const PixelRuns<Out>& outputs,
+                                 const PixelRuns<const uint8_t>& residuals, const uint8_t* prefetch,
+                                 int64_t prefetch_stride) {
+  const SumTag di;
+  const ByteTag db;
+  typename Dot::Sum sums[kRuns * kRunPixels][kVectors];
   DEIXIS_UNROLL
-  for (int v = 0; v < kVectors; ++v) {
-    const FloatVector scale = hn::LoadU(df, context.scale + v * kSumLanes);
-    const FloatVector bias = hn::LoadU(df, context.bias + v * kSumLanes);
-    const int64_t count = context.num_columns - v * kSumLanes;
+  for (int p = 0; p < kRuns * kRunPixels; ++p) {
     DEIXIS_UNROLL
-    for (int p = 0; p < kPixels; ++p) {
-      // Not MulAdd: targets without it would round differently.
-      const FloatVector scaled = hn::Mul(hn::ConvertTo(df, Dot::Finish(sums[p][v])), scale);
-      const FloatVector value = hn::Add(scaled, bias);
-      if constexpr (std::is_same_v<Out, float>) {
-        StoreFloats(value, count, outputs[p] + v * kSumLanes);
-      } else {
-        const uint8_t* residual = residuals == nullptr ? nullptr : residuals[p] + v * kSumLanes;
-        StoreRequantized(value, residual, context.residual_scale, count,
-                         outputs[p] + v * kSumLanes);
+    for (int v = 0; v < kVectors; ++v) sums[p][v] = Dot::Zero();
+  }
+
+  const uint8_t* HWY_RESTRICT weights = context.weights;
+  const int64_t weight_stride = context.weight_stride;
+  for (int64_t row = 0; row < context.num_rows; ++row) {
+    const uint8_t* runs[kRuns];
+    DEIXIS_UNROLL
+    for (int r = 0; r < kRuns; ++r) runs[r] = inputs[r] + row * context.input_row_stride;
+    for (int64_t step = 0; step < context.row_steps; ++step) {
+      typename Dot::Weights w[kVectors];
+      DEIXIS_UNROLL
+      for (int v = 0; v < kVectors; ++v) {
+        w[v] = Dot::PrepareWeights(
+            hn::LoadU(db, reinterpret_cast<const int8_t*>(weights) + 4 * v * kSumLanes));
+      }
+      weights += weight_stride;
+      __builtin_prefetch(prefetch, /*rw=*/0, /*locality=*/2);
+      prefetch += prefetch_stride;
+      DEIXIS_UNROLL
+      for (int r = 0; r < kRuns; ++r) {
+        DEIXIS_UNROLL
+        for (int p = 0; p < kRunPixels; ++p) {
+          int32_t quad;
+          std::memcpy(&quad, runs[r] + p * pixel_stride, sizeof(quad));
+          const typename Dot::Inputs x = Dot::PrepareInputs(hn::Set(di, quad));
+          DEIXIS_UNROLL
+          for (int v = 0; v < kVectors; ++v) {
+            Dot::Accumulate(x, w[v], sums[r * kRunPixels + p][v]);
+          }
+        }
+        runs[r] += 4;
       }
     }
   }
+  StoreTileU8<Dot>(context, sums, outputs, residuals);
 }
 
 inline constexpr int kMaxTilePixelsU8 = 12;
@@ -191,13 +318,41 @@ HWY_INLINE void ConvolvePixelsU8(const TileContextU8& context,
     while (num_pixels >= kCount) {
       walk.Next(kCount, 0, channel, inputs, outputs, residuals);
       const auto [lines, stride] = prefetch.Take(num_steps);
-      ConvolveTileU8<Dot, kCount, kVectors, Out>(context, inputs, outputs, added, lines, stride);
+      ConvolveTileU8<Dot, kCount, kVectors, Out>(context, inputs, {outputs}, {added}, lines,
+                                                 stride);
       num_pixels -= kCount;
     }
   };
   tiles(std::integral_constant<int, kPixels>());
   if constexpr (kPixels > 4) tiles(std::integral_constant<int, 4>());
   if constexpr (kPixels > 2) tiles(std::integral_constant<int, 2>());
+  tiles(std::integral_constant<int, 1>());
+}
+
+// The same where every run of kRunPixels pixels, counted from the chunk's first, lies in one row.
+template <class Dot, int kVectors, typename Out>
+HWY_INLINE void ConvolveAllRunsU8(const TileContextU8& context,
+                                  PixelWalk<uint8_t, Out, uint8_t> walk, int64_t pixel_stride,
+                                  int64_t out_channels, int64_t channel, bool has_residual,
+                                  int64_t num_pixels, PrefetchU8& prefetch) {
+  const uint8_t* inputs[2];
+  Out* outputs[2];
+  const uint8_t* residuals[2];
+  const int64_t num_steps = context.num_rows * context.row_steps;
+  const auto tiles = [&](auto constant) {
+    constexpr int kRuns = decltype(constant)::value;
+    while (num_pixels >= kRuns * kRunPixels) {
+      for (int r = 0; r < kRuns; ++r) {
+        walk.NextRun(kRunPixels, channel, inputs[r], outputs[r], residuals[r]);
+      }
+      const auto [lines, stride] = prefetch.Take(num_steps);
+      ConvolveRunsU8<Dot, kRuns, kVectors, Out>(
+          context, inputs, pixel_stride, {outputs, out_channels},
+          {has_residual ? residuals : nullptr, out_channels}, lines, stride);
+      num_pixels -= kRuns * kRunPixels;
+    }
+  };
+  tiles(std::integral_constant<int, 2>());
   tiles(std::integral_constant<int, 1>());
 }
 
@@ -265,6 +420,8 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
   const PixelWalk<uint8_t, Out, uint8_t> walk(input, output, epilogue.residual, shape,
                                               chunk.pixel_begin);
   const int64_t num_pixels = chunk.pixel_end - chunk.pixel_begin;
+  const bool in_runs = output.width % kRunPixels == 0 && chunk.pixel_begin % kRunPixels == 0 &&
+                       num_pixels % kRunPixels == 0;
 
   // The next panel follows in memory, as large as this one or smaller.
   const uint8_t* next = packed.weights.data() + (first + width) * packed.stored_channel_bytes();
@@ -290,6 +447,14 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
                                 .num_columns = shape.out_channels - first - column,
                                 .residual_scale = epilogue.residual_scale};
     const int64_t channel = first + column;
+    if constexpr (kVectors > 2) {
+      if (in_runs && width - column >= 2 * kSumLanes) {
+        ConvolveAllRunsU8<Dot, 2>(context, walk, shape.stride * shape.in_channels,
+                                  shape.out_channels, channel, has_residual, num_pixels, prefetch);
+        column += 2 * kSumLanes;
+        continue;
+      }
+    }
     if (width - column >= kVectors * kSumLanes) {
       ConvolvePixelsU8<Dot, kTilePixels<Dot>, kVectors>(context, walk, channel, has_residual,
                                                         num_pixels, prefetch);

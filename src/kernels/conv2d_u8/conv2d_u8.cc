@@ -31,7 +31,7 @@ void Run(const Convolve& convolve, const PackedConv2dU8& packed,
          const EpilogueU8& epilogue, uint8_t* scratch, ThreadPool* pool) {
   const int num_threads = pool == nullptr ? 1 : pool->num_threads();
   const ConvChunks chunks(output.batch * output.height * output.width, packed.num_panels(),
-                          num_threads);
+                          num_threads, output.width % 7 == 0 ? 14 : 12);
   const int64_t thread_bytes = ThreadScratchBytes(packed);
   const auto body = [&](int64_t index, int thread) {
     const ConvChunk chunk = chunks[index];
