@@ -23,7 +23,8 @@ inline void SpinOnce() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int num_threads) {
+ThreadPool::ThreadPool(int num_threads)
+    : shares_(std::make_unique<Share[]>(static_cast<size_t>(num_threads))) {
   try {
     for (int thread = 1; thread < num_threads; ++thread) {
       workers_.emplace_back([this, thread] { Work(thread); });
@@ -61,8 +62,10 @@ void ThreadPool::Run(int64_t num_chunks, Call call, const void* context) {
   }
   call_ = call;
   context_ = context;
-  num_chunks_ = num_chunks;
-  next_chunk_.store(0, std::memory_order_relaxed);
+  for (int thread = 0; thread < num_threads(); ++thread) {
+    shares_[thread].next.store(num_chunks * thread / num_threads(), std::memory_order_relaxed);
+    shares_[thread].end = num_chunks * (thread + 1) / num_threads();
+  }
   num_busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   epoch_.fetch_add(1);  // publishes the loop
   if (num_asleep_.load() > 0) {
@@ -81,10 +84,13 @@ void ThreadPool::Run(int64_t num_chunks, Call call, const void* context) {
 }
 
 void ThreadPool::TakeChunks(int thread) {
-  while (true) {
-    const int64_t chunk = next_chunk_.fetch_add(1, std::memory_order_relaxed);
-    if (chunk >= num_chunks_) return;
-    call_(context_, chunk, thread);
+  for (int i = 0; i < num_threads(); ++i) {
+    Share& share = shares_[(thread + i) % num_threads()];
+    while (true) {
+      const int64_t chunk = share.next.fetch_add(1, std::memory_order_relaxed);
+      if (chunk >= share.end) break;
+      call_(context_, chunk, thread);
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -26,8 +27,10 @@ class ThreadPool {
   int num_threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   // Calls body(chunk, thread) for every chunk in [0, num_chunks), 0 <= thread < num_threads(), and
-  // returns when all are done. Chunks are taken in order by whoever is free. The body must not
-  // throw and must not call the pool again. Does not allocate. Only one caller at a time.
+  // returns when all are done. Each thread has an equal share of consecutive chunks, the same in
+  // every loop of as many chunks, so that what it wrote in one loop is in its cache in the next;
+  // it takes them in order, and whoever has none left helps another. The body must not throw and
+  // must not call the pool again. Does not allocate. Only one caller at a time.
   template <typename Body>
   void ParallelFor(int64_t num_chunks, const Body& body) {
     const auto call = [](const void* context, int64_t chunk, int thread) {
@@ -40,18 +43,23 @@ class ThreadPool {
   static int AvailableProcessors();
 
  private:
+  // What is left of a thread's share.
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
   using Call = void (*)(const void* context, int64_t chunk, int thread);
   void Run(int64_t num_chunks, Call call, const void* context);
   void Work(int thread);
   void Stop();
   void TakeChunks(int thread);
 
+  std::unique_ptr<Share[]> shares_;  // by thread
   std::vector<std::thread> workers_;
   // The loop that is running. Written by the caller before epoch_ is advanced.
   Call call_ = nullptr;
   const void* context_ = nullptr;
-  int64_t num_chunks_ = 0;
-  alignas(64) std::atomic<int64_t> next_chunk_{0};
   alignas(64) std::atomic<uint64_t> epoch_{0};  // advanced once per loop, and once to stop
   alignas(64) std::atomic<int> num_busy_{0};    // workers that have not finished this epoch
   std::atomic<bool> stopping_{false};

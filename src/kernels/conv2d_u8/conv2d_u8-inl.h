@@ -29,6 +29,7 @@
 
 #include "kernels/conv2d_u8/conv2d_u8.h"
 #include "kernels/conv2d_u8/dot_u8-inl.h"
+#include "kernels/conv2d_u8/panel_scratch.h"
 #include "kernels/conv_chunk.h"
 #include "kernels/unroll.h"
 
@@ -392,25 +393,28 @@ HWY_INLINE void ClearRowPadding(int64_t width, int64_t num_rows, int64_t row_ste
   }
 }
 
-// The int8 weights of a chunk's panel: where they lie, or decoded into `scratch`.
+// The int8 weights of a chunk's panel: where they lie, or decoded into `scratch` unless they are
+// there already.
 HWY_INLINE const uint8_t* PanelWeights(const PackedConv2dU8& packed, int64_t first, int64_t width,
-                                       uint8_t* scratch) {
+                                       const PanelScratchU8& scratch) {
   const uint8_t* stored = packed.weights.data() + first * packed.stored_channel_bytes();
   if (packed.form == WeightForm8::kInt8) return stored;
+  const int64_t panel = first / PackedConv2dU8::kPanelChannels;
+  if (std::exchange(*scratch.panel, panel) == panel) return scratch.decoded;
   const Conv2dShape& shape = packed.shape;
   DecodePanel(stored, packed.tables.data() + first / kCodebookChannels * kCodebookSize, width,
-              packed.num_steps(), scratch);
+              packed.num_steps(), scratch.decoded);
   const int64_t rest = shape.filter_width * shape.in_channels % 4;
   if (rest != 0) {
-    ClearRowPadding(width, shape.filter_height, packed.row_steps(), rest, scratch);
+    ClearRowPadding(width, shape.filter_height, packed.row_steps(), rest, scratch.decoded);
   }
-  return scratch;
+  return scratch.decoded;
 }
 
 template <class Dot, typename Out>
 void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
                        const NhwcView<Out>& output, const EpilogueU8& epilogue,
-                       const ConvChunk& chunk, uint8_t* scratch) {
+                       const ConvChunk& chunk, const PanelScratchU8& scratch) {
   const Conv2dShape& shape = packed.shape;
   const int64_t first = chunk.panel * PackedConv2dU8::kPanelChannels;
   const int64_t width =
@@ -477,7 +481,7 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
 template <typename Out>
 HWY_INLINE void ConvolveChunkU8(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
                                 const NhwcView<Out>& output, const EpilogueU8& epilogue,
-                                const ConvChunk& chunk, uint8_t* scratch) {
+                                const ConvChunk& chunk, const PanelScratchU8& scratch) {
 #if DEIXIS_HAVE_VNNI
   if (HasVnni()) {
     return ConvolveChunkWith<VnniDot>(packed, input, output, epilogue, chunk, scratch);
@@ -488,13 +492,13 @@ HWY_INLINE void ConvolveChunkU8(const PackedConv2dU8& packed, const NhwcView<con
 
 void ConvolveChunkToU8(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
                        const NhwcView<uint8_t>& output, const EpilogueU8& epilogue,
-                       const ConvChunk& chunk, uint8_t* scratch) {
+                       const ConvChunk& chunk, const PanelScratchU8& scratch) {
   ConvolveChunkU8(packed, input, output, epilogue, chunk, scratch);
 }
 
 void ConvolveChunkToF32(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
                         const NhwcView<float>& output, const EpilogueU8& epilogue,
-                        const ConvChunk& chunk, uint8_t* scratch) {
+                        const ConvChunk& chunk, const PanelScratchU8& scratch) {
   ConvolveChunkU8(packed, input, output, epilogue, chunk, scratch);
 }
 

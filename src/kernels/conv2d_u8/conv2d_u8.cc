@@ -16,13 +16,14 @@ namespace {
 HWY_EXPORT(ConvolveChunkToU8);
 HWY_EXPORT(ConvolveChunkToF32);
 
-// Of the scratch memory, one thread's.
+constexpr auto kAlignment = static_cast<int64_t>(kVectorAlignment);
+
+// Of the scratch memory, one thread's: which panel it holds, and that panel.
 int64_t ThreadScratchBytes(const PackedConv2dU8& packed) {
   if (packed.form == WeightForm8::kInt8) return 0;
   const int64_t width = std::min(PackedConv2dU8::kPanelChannels, packed.padded_out_channels());
   const int64_t bytes = width * std::max<int64_t>(packed.decoded_channel_bytes(), 4);
-  const auto alignment = static_cast<int64_t>(kVectorAlignment);
-  return (bytes + alignment - 1) / alignment * alignment;
+  return kAlignment + (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
 template <typename Out, typename Convolve>
@@ -33,10 +34,19 @@ void Run(const Convolve& convolve, const PackedConv2dU8& packed,
   const ConvChunks chunks(output.batch * output.height * output.width, packed.num_panels(),
                           num_threads, output.width % 7 == 0 ? 14 : 12);
   const int64_t thread_bytes = ThreadScratchBytes(packed);
+  const auto thread_scratch = [&](int thread) {
+    if (thread_bytes == 0) return PanelScratchU8{};
+    uint8_t* begin = scratch + thread * thread_bytes;
+    return PanelScratchU8{.panel = reinterpret_cast<int64_t*>(begin),
+                          .decoded = begin + kAlignment};
+  };
+  if (thread_bytes > 0) {
+    for (int thread = 0; thread < num_threads; ++thread) *thread_scratch(thread).panel = -1;
+  }
   const auto body = [&](int64_t index, int thread) {
     const ConvChunk chunk = chunks[index];
     if (chunk.pixel_begin >= chunk.pixel_end) return;
-    convolve(packed, input, output, epilogue, chunk, scratch + thread * thread_bytes);
+    convolve(packed, input, output, epilogue, chunk, thread_scratch(thread));
   };
   if (pool != nullptr) return pool->ParallelFor(chunks.size(), body);
   for (int64_t index = 0; index < chunks.size(); ++index) body(index, 0);
