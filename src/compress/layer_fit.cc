@@ -18,6 +18,8 @@ namespace {
 
 // Rows that a thread takes at a time: they share each pass over H.
 constexpr int64_t kPanelRows = 4;
+// Rows whose equations for the centroids are in memory at a time, K² numbers each.
+constexpr int64_t kRowsAtOnce = 32;
 // Columns of H that are gathered per centroid at a time, so that the sums stay in cache.
 constexpr int64_t kColumnTile = 512;
 constexpr int kSweepsPerRound = 2;
@@ -38,6 +40,23 @@ int NearestCentroid(std::span<const float> centroids, float value) {
 }
 
 }  // namespace
+
+// K equations for the centroids of one row or group.
+struct LayerFit::CentroidEquations {
+  explicit CentroidEquations(int64_t k) : matrix(k * k), right_side(k) {}
+
+  void Clear() {
+    std::fill(matrix.begin(), matrix.end(), 0.0);
+    std::fill(right_side.begin(), right_side.end(), 0.0);
+  }
+  void Add(const CentroidEquations& other) {
+    for (size_t i = 0; i < matrix.size(); ++i) matrix[i] += other.matrix[i];
+    for (size_t i = 0; i < right_side.size(); ++i) right_side[i] += other.right_side[i];
+  }
+
+  std::vector<double> matrix;  // [K, K]
+  std::vector<double> right_side;
+};
 
 Result<LayerFit> LayerFit::Create(QuadraticProblem problem, const PalettizeOptions& options,
                                   std::span<const uint8_t> pruned, bool prune_nearest_zero,
@@ -224,59 +243,78 @@ int64_t LayerFit::SweepWeights(ThreadPool& pool) {
 }
 
 // With the indices fixed the weights of a group are linear in its centroids: K equations for K
-// centroids, Σ_r s_r² A_rᵀ H A_r c = Σ_r s_r A_rᵀ b_r, where A_r [I, K] has a one per weight.
+// centroids, Σ_r s_r² A_rᵀ H A_r c = Σ_r s_r A_rᵀ b_r, where A_r [I, K] has a one per weight. Each
+// row's part is summed by itself, and parts are added in the order of the rows, a few rows at a
+// time: the answer depends neither on threads nor on how many that are.
 void LayerFit::RefitCentroids(ThreadPool& pool) {
+  const int64_t k = palettization_.num_centroids;
+  const int64_t num_groups = palettization_.num_groups();
+  const int64_t groups_at_once = std::max<int64_t>(1, kRowsAtOnce / palettization_.group_rows);
+  std::vector<CentroidEquations> rows(kRowsAtOnce, CentroidEquations(k));
+  std::vector<CentroidEquations> groups(groups_at_once, CentroidEquations(k));
+  for (int64_t first_group = 0; first_group < num_groups; first_group += groups_at_once) {
+    const int64_t end_group = std::min(num_groups, first_group + groups_at_once);
+    const int64_t end_row = RowsOfGroup(palettization_, end_group - 1).end;
+    for (int64_t g = 0; g < end_group - first_group; ++g) groups[g].Clear();
+    for (int64_t begin = RowsOfGroup(palettization_, first_group).begin; begin < end_row;
+         begin += kRowsAtOnce) {
+      const int64_t end = std::min(end_row, begin + kRowsAtOnce);
+      const int64_t panels = (end - begin + kPanelRows - 1) / kPanelRows;
+      pool.ParallelFor(panels, [&](int64_t panel, int) {
+        const int64_t first = begin + panel * kPanelRows;
+        SumEquations(first, std::min(end, first + kPanelRows),
+                     std::span(rows).subspan(first - begin));
+      });
+      pool.ParallelFor(end_group - first_group, [&](int64_t g, int) {
+        const RowRange range = RowsOfGroup(palettization_, first_group + g);
+        for (int64_t row = std::max(begin, range.begin); row < std::min(end, range.end); ++row) {
+          groups[g].Add(rows[row - begin]);
+        }
+      });
+    }
+    pool.ParallelFor(end_group - first_group, [&](int64_t g, int) {
+      SolveCentroids(first_group + g, groups[g].matrix, groups[g].right_side);
+      SortCodebook(palettization_, first_group + g);
+    });
+  }
+  weights_ = DenseWeights(palettization_);
+}
+
+// The equations of rows first..end, at most kPanelRows of them, which share each pass over H.
+void LayerFit::SumEquations(int64_t first, int64_t end,
+                            std::span<CentroidEquations> equations) const {
   const int64_t length = problem_.row_length();
   const int64_t k = palettization_.num_centroids;
-  const int64_t rows = problem_.num_rows();
-  std::vector<double> matrices(rows * k * k, 0.0);
-  std::vector<double> right_sides(rows * k, 0.0);
-  const int64_t panels = (rows + kPanelRows - 1) / kPanelRows;
-  pool.ParallelFor(panels, [&](int64_t panel, int) {
-    const int64_t first = panel * kPanelRows;
-    const int64_t end = std::min(rows, first + kPanelRows);
-    std::vector<float> sums((end - first) * k * kColumnTile);  // A_rᵀ H, a tile of columns
-    for (int64_t tile = 0; tile < length; tile += kColumnTile) {
-      const int64_t width = std::min(kColumnTile, length - tile);
-      std::fill(sums.begin(), sums.end(), 0.0f);
-      for (int64_t i = 0; i < length; ++i) {
-        const float* hessian_row = problem_.hessian.data() + i * length + tile;
-        for (int64_t row = first; row < end; ++row) {
-          const int64_t index = palettization_.indices[row * length + i];
-          AddScaledF32(1.0f, hessian_row, sums.data() + ((row - first) * k + index) * kColumnTile,
-                       width);
-        }
-      }
+  for (int64_t row = first; row < end; ++row) equations[row - first].Clear();
+  std::vector<float> sums((end - first) * k * kColumnTile);  // A_rᵀ H, a tile of columns
+  for (int64_t tile = 0; tile < length; tile += kColumnTile) {
+    const int64_t width = std::min(kColumnTile, length - tile);
+    std::fill(sums.begin(), sums.end(), 0.0f);
+    for (int64_t i = 0; i < length; ++i) {
+      const float* hessian_row = problem_.hessian.data() + i * length + tile;
       for (int64_t row = first; row < end; ++row) {
-        const double square = double{palettization_.scale[row]} * palettization_.scale[row];
-        for (int64_t a = 0; a < k; ++a) {
-          const float* sum = sums.data() + ((row - first) * k + a) * kColumnTile;
-          double* matrix_row = matrices.data() + (row * k + a) * k;
-          for (int64_t i = 0; i < width; ++i) {
-            matrix_row[palettization_.indices[row * length + tile + i]] += square * sum[i];
-          }
-        }
+        const int64_t index = palettization_.indices[row * length + i];
+        AddScaledF32(1.0f, hessian_row, sums.data() + ((row - first) * k + index) * kColumnTile,
+                     width);
       }
     }
     for (int64_t row = first; row < end; ++row) {
-      for (int64_t i = 0; i < length; ++i) {
-        right_sides[row * k + palettization_.indices[row * length + i]] +=
-            double{palettization_.scale[row]} * problem_.linear[row * length + i];
+      const double square = double{palettization_.scale[row]} * palettization_.scale[row];
+      for (int64_t a = 0; a < k; ++a) {
+        const float* sum = sums.data() + ((row - first) * k + a) * kColumnTile;
+        double* matrix_row = equations[row - first].matrix.data() + a * k;
+        for (int64_t i = 0; i < width; ++i) {
+          matrix_row[palettization_.indices[row * length + tile + i]] += square * sum[i];
+        }
       }
     }
-  });
-  pool.ParallelFor(palettization_.num_groups(), [&](int64_t group, int) {
-    std::vector<double> matrix(k * k, 0.0);
-    std::vector<double> right_side(k, 0.0);
-    const RowRange range = RowsOfGroup(palettization_, group);
-    for (int64_t row = range.begin; row < range.end; ++row) {
-      for (int64_t at = 0; at < k * k; ++at) matrix[at] += matrices[row * k * k + at];
-      for (int64_t a = 0; a < k; ++a) right_side[a] += right_sides[row * k + a];
+  }
+  for (int64_t row = first; row < end; ++row) {
+    for (int64_t i = 0; i < length; ++i) {
+      equations[row - first].right_side[palettization_.indices[row * length + i]] +=
+          double{palettization_.scale[row]} * problem_.linear[row * length + i];
     }
-    SolveCentroids(group, matrix, right_side);
-    SortCodebook(palettization_, group);
-  });
-  weights_ = DenseWeights(palettization_);
+  }
 }
 
 void LayerFit::SolveCentroids(int64_t group, const std::vector<double>& matrix,

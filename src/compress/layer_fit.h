@@ -69,7 +69,9 @@ class LayerFit {
   void UpdateProducts(ThreadPool& pool);
   void RefitScales();
   int64_t SweepWeights(ThreadPool& pool);
+  struct CentroidEquations;
   void RefitCentroids(ThreadPool& pool);
+  void SumEquations(int64_t first, int64_t end, std::span<CentroidEquations> equations) const;
   void SolveCentroids(int64_t group, const std::vector<double>& matrix,
                       const std::vector<double>& right_side);
 
