@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/elementwise_f32/elementwise_f32.h"
+#include "runtime/error_diffusion.h"
 
 namespace deixis {
 namespace {
@@ -173,7 +174,13 @@ Result<PackedConv2dU8> PackPictureLayer(const FoldedLayer& layer, const Conv2dSh
       for (int64_t i = 0; i < filter_elements; ++i) to[i] = from[i] * normalize.factor[c];
     }
   }
-  const Int8Weights int8 = RoundToInt8(weights, num_channels);
+  Int8Weights int8 = RoundToInt8(weights, num_channels);
+  for (size_t plane = 0; plane < 3 * num_channels; ++plane) {
+    const size_t first = plane * static_cast<size_t>(filter_elements);
+    const auto size = static_cast<size_t>(filter_elements);
+    DiffuseToInt8(std::span(weights).subspan(first, size), shape.filter_width,
+                  int8.scale[plane / 3], std::span(int8.weights).subspan(first, size));
+  }
   Epilogue epilogue{.scale = int8.scale, .bias = {layer.bias.begin(), layer.bias.end()}};
   // The mean is taken from the rounded weights: then rounding errors meet what a picture differs
   // from its mean by, which is less than the picture itself.
