@@ -28,7 +28,8 @@ class Program {
   virtual ~Program() = default;
 
   const Plan& plan() const { return plan_; }
-  int64_t arena_bytes() const { return plan_.arena_bytes; }
+  // Of activations, and of what steps need beside them while they run.
+  virtual int64_t arena_bytes() const { return plan_.arena_bytes; }
   virtual int64_t weight_bytes() const = 0;
 
   // Steps in their order, 0 first. Do not allocate.

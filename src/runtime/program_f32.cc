@@ -7,6 +7,7 @@
 #include "kernels/elementwise_f32/elementwise_f32.h"
 #include "kernels/pool_f32/pool_f32.h"
 #include "kernels/subsample_pad.h"
+#include "kernels/winograd_f32/winograd_f32.h"
 #include "network/fold.h"
 #include "runtime/layer_shape.h"
 #include "runtime/program.h"
@@ -22,7 +23,10 @@ void CopyDense(const float* from, const NhwcView<float>& to) {
 class ProgramF32 final : public Program {
  public:
   ProgramF32(Plan plan, const NormalizeParams& normalize, int num_threads)
-      : Program(std::move(plan), num_threads), normalize_(normalize), layers_(plan_.steps.size()) {}
+      : Program(std::move(plan), num_threads),
+        normalize_(normalize),
+        layers_(plan_.steps.size()),
+        winograd_layers_(plan_.steps.size()) {}
 
   Status Pack(const Model& model) {
     for (size_t i = 0; i < plan_.steps.size(); ++i) {
@@ -32,14 +36,30 @@ class ProgramF32 final : public Program {
       const Conv2dShape shape = LayerShape(plan_, step);
       const std::vector<float> weights = folded.ScaledWeights();
       DEIXIS_RETURN_IF_ERROR(CheckLayerSizes(step, shape, weights.size(), folded.bias.size()));
-      layers_[i] = PackConv2dF32(shape, weights, folded.bias);
+      const NhwcExtents& output = plan_.values[step.output].extents;
+      const int output_tile = ChooseWinogradTile(shape, output.height, output.width);
+      if (output_tile == 0) {
+        layers_[i] = PackConv2dF32(shape, weights, folded.bias);
+        continue;
+      }
+      winograd_layers_[i] = PackWinogradF32(shape, output_tile, weights, folded.bias);
+      const int64_t elements =
+          WinogradScratchElements(winograd_layers_[i], output, pool_.num_threads());
+      if (elements > static_cast<int64_t>(scratch_.size())) {
+        scratch_ = AlignedVector<float>(static_cast<size_t>(elements));
+      }
     }
     return Ok();
+  }
+
+  int64_t arena_bytes() const override {
+    return plan_.arena_bytes + static_cast<int64_t>(scratch_.size() * sizeof(float));
   }
 
   int64_t weight_bytes() const override {
     int64_t bytes = 0;
     for (const PackedConv2dF32& layer : layers_) bytes += layer.num_bytes();
+    for (const PackedWinogradF32& layer : winograd_layers_) bytes += layer.num_bytes();
     return bytes;
   }
 
@@ -69,7 +89,11 @@ class ProgramF32 final : public Program {
       case StepKind::kLinear: {
         EpilogueF32 epilogue{.residual = {}, .relu = step.relu};
         if (step.residual != kNoValue) epilogue.residual = ViewOf<float>(step.residual);
-        Conv2dF32(layers_[index], input(), output, epilogue, &pool_);
+        if (winograd_layers_[index].output_tile != 0) {
+          WinogradF32(winograd_layers_[index], input(), output, epilogue, scratch_, &pool_);
+        } else {
+          Conv2dF32(layers_[index], input(), output, epilogue, &pool_);
+        }
         break;
       }
       case StepKind::kMaxPool:
@@ -94,7 +118,10 @@ class ProgramF32 final : public Program {
 
  private:
   NormalizeParams normalize_;
-  std::vector<PackedConv2dF32> layers_;  // by step; empty for steps without weights
+  // By step. A step with weights has them in one of the two, the other one is empty.
+  std::vector<PackedConv2dF32> layers_;
+  std::vector<PackedWinogradF32> winograd_layers_;
+  AlignedVector<float> scratch_;  // enough for each of the latter
 };
 
 }  // namespace

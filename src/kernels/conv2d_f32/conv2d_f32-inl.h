@@ -1,10 +1,5 @@
-// The convolution's register tile and the loops around it, compiled once per instruction set.
-//
-// A tile is kPixels output pixels by kVectors vectors of output channels. Each step of the inner
-// loop takes one input channel of one filter column: kVectors weights are loaded, each pixel's
-// input is broadcast, and kPixels * kVectors multiply-adds go to as many independent sums. Per
-// target the tile is the largest that leaves a register for the broadcast: 6 x 4 of 32 registers
-// (AVX-512, NEON), 6 x 2 of 16 (AVX2, SSE4). Six pixel addresses fit the general registers as well.
+// The loops of a direct convolution around its register tile (tile_f32-inl.h), compiled once per
+// instruction set. A term of the tile's sums is one input channel of one filter column.
 
 // Per-target include guard, as Highway wants it.
 #if defined(DEIXIS_KERNELS_CONV2D_F32_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -17,12 +12,12 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <cstring>
 #include <type_traits>
 #include <utility>
 
 #include "kernels/conv2d_f32/conv2d_f32.h"
 #include "kernels/conv_chunk.h"
+#include "kernels/tile_f32-inl.h"
 #include "kernels/unroll.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -30,10 +25,6 @@ namespace deixis {
 namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-using ConvTag = HWY_CAPPED(float, 16);
-using ConvVector = hn::Vec<ConvTag>;
-inline constexpr int64_t kConvLanes = HWY_MIN(HWY_MAX_BYTES / 4, 16);
 
 // What a tile needs beside its pixels.
 struct TileContext {
@@ -48,41 +39,6 @@ struct TileContext {
   bool last_pass;       // residual and ReLU
   bool relu;
 };
-
-// Weights that will be needed after this pass, fetched into the second-level cache a little per
-// step of the inner loop: otherwise the first tile of each pass would wait for all of them. Spread
-// over all tiles of the pass, because more fetches in flight than the processor can track (about a
-// dozen) would hold up the loads of the loop itself.
-struct Prefetch {
-  const float* next;
-  const float* end;
-  int64_t stride;  // floats per step of the inner loop; several steps may fetch one line
-
-  // Where a tile of `num_steps` steps starts to fetch, and its floats per step (0 when all is
-  // done).
-  std::pair<const float*, int64_t> Take(int64_t num_steps) {
-    if (end - next < num_steps * stride) return {next, 0};
-    return {std::exchange(next, next + num_steps * stride), stride};
-  }
-};
-
-// Up to `count` floats, zero beyond.
-HWY_INLINE ConvVector LoadColumns(ConvTag d, const float* from, int64_t count) {
-  if (count >= kConvLanes) return hn::LoadU(d, from);
-  HWY_ALIGN float lanes[kConvLanes] = {};
-  if (count > 0) std::memcpy(lanes, from, static_cast<size_t>(count) * sizeof(float));
-  return hn::Load(d, lanes);
-}
-
-HWY_INLINE void StoreColumns(ConvTag d, ConvVector value, float* to, int64_t count) {
-  if (count >= kConvLanes) {
-    hn::StoreU(value, d, to);
-    return;
-  }
-  HWY_ALIGN float lanes[kConvLanes];
-  hn::Store(value, d, lanes);
-  if (count > 0) std::memcpy(to, lanes, static_cast<size_t>(count) * sizeof(float));
-}
 
 // inputs[p]: the first input under the first filter row of this pass; outputs[p], residuals[p]: the
 // tile's first column there (residuals may be null).
@@ -111,27 +67,14 @@ HWY_NOINLINE void ConvolveTile(const TileContext& context, const float* const* H
     }
   }
 
-  const float* HWY_RESTRICT weights = context.weights;
+  const float* weights = context.weights;
   const int64_t weight_stride = context.weight_stride;
   for (int64_t row = 0; row < context.num_rows; ++row) {
     const float* rows[kPixels];
     DEIXIS_UNROLL
     for (int p = 0; p < kPixels; ++p) rows[p] = inputs[p] + row * context.input_row_stride;
-    const int64_t row_length = context.row_length;
-    for (int64_t i = 0; i < row_length; ++i) {
-      ConvVector w[kVectors];
-      DEIXIS_UNROLL
-      for (int v = 0; v < kVectors; ++v) w[v] = hn::LoadU(d, weights + v * kConvLanes);
-      weights += weight_stride;
-      __builtin_prefetch(prefetch, /*rw=*/0, /*locality=*/2);
-      prefetch += prefetch_stride;
-      DEIXIS_UNROLL
-      for (int p = 0; p < kPixels; ++p) {
-        const ConvVector x = hn::Set(d, rows[p][i]);
-        DEIXIS_UNROLL
-        for (int v = 0; v < kVectors; ++v) sums[p][v] = hn::MulAdd(x, w[v], sums[p][v]);
-      }
-    }
+    AccumulateRow(rows, context.row_length, weights, weight_stride, prefetch, prefetch_stride,
+                  sums);
   }
 
   const ConvVector zero = hn::Zero(d);
@@ -179,14 +122,6 @@ HWY_INLINE void ConvolvePixels(const TileContext& context, PixelWalk<float, floa
   tiles(std::integral_constant<int, 2>());
   tiles(std::integral_constant<int, 1>());
 }
-
-// Vectors of a tile of full width.
-#if HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_AVX2
-inline constexpr int kFullVectors = 2;
-#else
-inline constexpr int kFullVectors = 4;
-#endif
-inline constexpr int64_t kFullColumns = kFullVectors * kConvLanes;
 
 void ConvolveChunk(const PackedConv2dF32& packed, const NhwcView<const float>& input,
                    const NhwcView<float>& output, const EpilogueF32& epilogue,

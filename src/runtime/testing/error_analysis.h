@@ -22,6 +22,7 @@
 #include "kernels/nhwc.h"
 #include "kernels/pool_f32/pool_f32.h"
 #include "kernels/subsample_pad.h"
+#include "kernels/testing/winograd_error.h"
 #include "network/model.h"
 
 namespace deixis::testing {
@@ -151,6 +152,21 @@ class ErrorAnalysis {
     Value output(extents);
     Conv2dF32(PackConv2dF32(shape, weights, bias), input.value.view(), output.value.view());
     Conv2dF32(PackConv2dF32(shape, squares), input.variance.view(), output.variance.view());
+    // Rounding depends on how the executor computes the layer.
+    const int output_tile = ChooseWinogradTile(shape, extents.height, extents.width);
+    if (output_tile != 0) {
+      const std::vector<double> variances =
+          WinogradError(shape, output_tile, weights).Variances(input.value.view());
+      size_t i = 0;
+      ForEachPixel(output, [&](int64_t y, int64_t x) {
+        for (int64_t c = 0; c < extents.channels; ++c, ++i) {
+          output.variance.view().Pixel(0, y, x)[c] +=
+              static_cast<float>(variances[i]) +
+              Own(2, std::abs(output.value.view().Pixel(0, y, x)[c]) + std::abs(bias[c]));
+        }
+      });
+      return output;
+    }
     NhwcBuffer<float> magnitude = input.value;
     Transform(magnitude, [](float value) { return std::abs(value); });
     NhwcBuffer<float> sums(extents);
