@@ -11,8 +11,8 @@ namespace deixis {
 namespace {
 
 constexpr std::string_view kLayersKey = "deixis.layers";
-constexpr std::string_view kPacked = "palettized";
-constexpr std::string_view kEntropyCoded = "palettized-rans";
+// By Storage.
+constexpr std::string_view kStorageNames[] = {"palettized", "palettized-panels", "palettized-rans"};
 constexpr int64_t kMaxExpandedIndices = int64_t{1} << 28;
 
 Error LayerError(const std::string& name, const std::string& what, std::string remedy = {}) {
@@ -23,17 +23,20 @@ std::string FoundText(const JsonValue* value) {
   return value == nullptr ? "nothing" : Quoted(ToJson(*value));
 }
 
+enum class Storage { kRows, kPanels, kEntropyCoded };
+
 // What deixis.layers says of one layer.
 struct LayerDescription {
   std::string name;
-  bool entropy_coded = false;
+  Storage storage = Storage::kRows;
   Shape shape;
   int num_centroids = 0;
   int64_t group_rows = 0;
 };
 
 JsonValue ToJsonValue(const LayerDescription& layer) {
-  return JsonValue::Object{{"storage", std::string(layer.entropy_coded ? kEntropyCoded : kPacked)},
+  const std::string_view storage = kStorageNames[static_cast<size_t>(layer.storage)];
+  return JsonValue::Object{{"storage", std::string(storage)},
                            {"shape", JsonValue::Array(layer.shape.begin(), layer.shape.end())},
                            {"centroids", layer.num_centroids},
                            {"group_rows", layer.group_rows}};
@@ -44,12 +47,16 @@ Result<LayerDescription> ReadDescription(const std::string& name, const JsonValu
   layer.name = name;
   const JsonValue* storage = object.Find("storage");
   const std::string* word = storage == nullptr ? nullptr : storage->AsString();
-  if (word == nullptr || (*word != kPacked && *word != kEntropyCoded)) {
+  const auto known = word == nullptr ? std::end(kStorageNames)
+                                     : std::find(std::begin(kStorageNames), std::end(kStorageNames),
+                                                 std::string_view(*word));
+  if (known == std::end(kStorageNames)) {
     return LayerError(name,
-                      "expected storage palettized or palettized-rans, found " + FoundText(storage),
+                      "expected storage palettized, palettized-panels or palettized-rans, found " +
+                          FoundText(storage),
                       "update Deixis: the file may come from a later version");
   }
-  layer.entropy_coded = *word == kEntropyCoded;
+  layer.storage = static_cast<Storage>(known - std::begin(kStorageNames));
 
   const JsonValue* shape = object.Find("shape");
   const JsonValue::Array* extents = shape == nullptr ? nullptr : shape->AsArray();
@@ -173,7 +180,8 @@ Result<PalettizedTensor> TakeLayer(const LayerDescription& description, TensorTa
   layer.group_rows = description.group_rows;
   DEIXIS_ASSIGN(layer.codebook, tensors.Take(name, "codebook"));
   DEIXIS_ASSIGN(layer.scale, tensors.Take(name, "scale"));
-  if (description.entropy_coded) {
+  if (description.storage == Storage::kPanels) layer.layout = IndexLayout::kPanels;
+  if (description.storage == Storage::kEntropyCoded) {
     DEIXIS_ASSIGN(const Tensor stream, tensors.Take(name, "indices_rans"));
     if (stream.dtype() != DType::kU8) {
       return LayerError(name, "expected indices_rans as U8, found " +
@@ -194,10 +202,8 @@ Result<PalettizedTensor> TakeLayer(const LayerDescription& description, TensorTa
   return layer;
 }
 
-std::vector<uint8_t> UnpackedIndices(const PalettizedTensor& layer) {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(layer.indices.bytes().data());
-  return UnpackIndices({bytes, layer.indices.bytes().size()}, layer.num_rows(), layer.row_length(),
-                       layer.bits_per_index());
+Storage StorageOf(const PalettizedTensor& tensor) {
+  return tensor.layout == IndexLayout::kPanels ? Storage::kPanels : Storage::kRows;
 }
 
 }  // namespace
@@ -209,7 +215,8 @@ void AddPalettizedLayers(const std::vector<PalettizedLayer>& layers, TensorFile&
     file.tensors.push_back({name + ".indices", tensor.indices});
     file.tensors.push_back({name + ".codebook", tensor.codebook});
     file.tensors.push_back({name + ".scale", tensor.scale});
-    descriptions.push_back({name, false, tensor.shape, tensor.num_centroids, tensor.group_rows});
+    descriptions.push_back(
+        {name, StorageOf(tensor), tensor.shape, tensor.num_centroids, tensor.group_rows});
   }
   WriteDescriptions(descriptions, file);
 }
@@ -238,7 +245,7 @@ Result<TensorFile> ToArchiveForm(const TensorFile& file) {
   if (layers.empty()) return file;
   std::vector<LayerDescription> descriptions;
   for (const auto& [name, tensor] : layers) {
-    auto stream = RansEncode(UnpackedIndices(tensor), tensor.num_centroids);
+    auto stream = RansEncode(UnpackIndices(tensor), tensor.num_centroids);
     const bool smaller = static_cast<int64_t>(stream.size()) < tensor.indices.num_bytes();
     if (smaller) {
       const auto size = static_cast<int64_t>(stream.size());
@@ -249,7 +256,8 @@ Result<TensorFile> ToArchiveForm(const TensorFile& file) {
     }
     archive.tensors.push_back({name + ".codebook", tensor.codebook});
     archive.tensors.push_back({name + ".scale", tensor.scale});
-    descriptions.push_back({name, smaller, tensor.shape, tensor.num_centroids, tensor.group_rows});
+    descriptions.push_back({name, smaller ? Storage::kEntropyCoded : StorageOf(tensor),
+                            tensor.shape, tensor.num_centroids, tensor.group_rows});
   }
   WriteDescriptions(descriptions, archive);
   return archive;

@@ -54,6 +54,19 @@ Status CheckParameters(const PalettizedTensor& tensor, const std::string& name) 
   return Ok();
 }
 
+// Whether a tensor can be in panels: their size then follows without overflow, for padding takes at
+// most 16 times 4 times what the indices take.
+Status CheckPanels(const PalettizedTensor& tensor, const std::string& name) {
+  if (tensor.bits_per_index() != 4) {
+    return LayerError(name, "expected 9 to 16 centroids for indices in panels, found " +
+                                std::to_string(tensor.num_centroids));
+  }
+  const auto elements = NumElements(tensor.shape);
+  if (elements && CheckedMul<int64_t>(*elements, 256)) return Ok();
+  return LayerError(name,
+                    "expected a size that 55 bits can hold, found shape " + ToString(tensor.shape));
+}
+
 Status CheckShape(const Tensor& part, const Shape& expected, const std::string& name,
                   const char* part_name) {
   if (part.shape() == expected) return Ok();
@@ -81,7 +94,25 @@ Status CheckFinite(const Tensor& part, const std::string& name, const char* part
   return Ok();
 }
 
+// The greatest of the 4-bit indices of `panels`, padding included.
+int GreatestIndex(std::span<const uint8_t> panels) {
+  uint8_t low = 0;
+  uint8_t high = 0;
+  for (const uint8_t pair : panels) {
+    low = std::max<uint8_t>(low, pair & 0x0F);
+    high = std::max<uint8_t>(high, pair >> 4);
+  }
+  return std::max(low, high);
+}
+
 Status CheckIndices(const PalettizedTensor& tensor, const std::string& name) {
+  if (tensor.layout == IndexLayout::kPanels) {
+    if (tensor.num_centroids == 16) return Ok();  // every pattern is an index
+    const int greatest = GreatestIndex(tensor.indices.As<uint8_t>());
+    if (greatest < tensor.num_centroids) return Ok();
+    return LayerError(name, "index " + std::to_string(greatest) + " exceeds codebook size " +
+                                std::to_string(tensor.num_centroids));
+  }
   const int bits = tensor.bits_per_index();
   const int64_t length = tensor.row_length();
   const int64_t row_bytes = tensor.row_bytes();
@@ -120,6 +151,14 @@ int PalettizedTensor::bits_per_index() const { return BitsPerIndex(num_centroids
 
 int64_t PalettizedTensor::num_bytes() const {
   return indices.num_bytes() + codebook.num_bytes() + scale.num_bytes();
+}
+
+WeightPanels PalettizedTensor::panels() const {
+  const bool is_filter = shape.size() == 4;
+  return {.out_channels = shape.at(0),
+          .in_channels = shape.at(1),
+          .filter_height = is_filter ? shape[2] : 1,
+          .filter_width = is_filter ? shape[3] : 1};
 }
 
 int BitsPerIndex(int num_centroids) {
@@ -165,14 +204,53 @@ std::vector<uint8_t> UnpackIndices(std::span<const uint8_t> packed, int64_t num_
   return indices;
 }
 
+bool RunsOnIndices(const PalettizedTensor& tensor) {
+  return tensor.codebook.dtype() == DType::kI8 && tensor.num_centroids <= kCodebookSize &&
+         (tensor.group_rows % kCodebookChannels == 0 || tensor.num_groups() == 1);
+}
+
+std::vector<uint8_t> UnpackIndices(const PalettizedTensor& tensor) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(tensor.indices.bytes().data());
+  const std::span packed(bytes, tensor.indices.bytes().size());
+  if (tensor.layout == IndexLayout::kRows) {
+    return UnpackIndices(packed, tensor.num_rows(), tensor.row_length(), tensor.bits_per_index());
+  }
+  std::vector<uint8_t> indices(static_cast<size_t>(tensor.num_rows() * tensor.row_length()));
+  const WeightPanels panels = tensor.panels();
+  panels.ForEachWeight([&](int64_t at, const WeightPanels::Place& place) {
+    const auto [byte, shift] = panels.PlaceOfIndex(place);
+    indices[at] = (packed[byte] >> shift) & 0x0F;
+  });
+  return indices;
+}
+
+PalettizedTensor ToPanels(const PalettizedTensor& tensor) {
+  if (tensor.layout != IndexLayout::kRows || tensor.bits_per_index() != 4) std::abort();
+  const std::vector<uint8_t> indices = UnpackIndices(tensor);
+  const WeightPanels panels = tensor.panels();
+  std::vector<uint8_t> packed(static_cast<size_t>(panels.index_bytes()));
+  panels.ForEachWeight([&](int64_t at, const WeightPanels::Place& place) {
+    const auto [byte, shift] = panels.PlaceOfIndex(place);
+    packed[byte] |= static_cast<uint8_t>(indices[at] << shift);
+  });
+  PalettizedTensor result = tensor;
+  result.layout = IndexLayout::kPanels;
+  result.indices = Tensor::FromVector({panels.index_bytes()}, std::move(packed));
+  return result;
+}
+
 Status Validate(const PalettizedTensor& tensor, const std::string& name) {
   DEIXIS_RETURN_IF_ERROR(CheckParameters(tensor, name));
   const Tensor& indices = tensor.indices;
   const Tensor& codebook = tensor.codebook;
   const Tensor& scale = tensor.scale;
   DEIXIS_RETURN_IF_ERROR(CheckDType(indices.dtype() == DType::kU8, indices, name, "indices", "U8"));
-  DEIXIS_RETURN_IF_ERROR(
-      CheckShape(indices, {tensor.num_rows() * tensor.row_bytes()}, name, "indices"));
+  int64_t index_bytes = tensor.num_rows() * tensor.row_bytes();
+  if (tensor.layout == IndexLayout::kPanels) {
+    DEIXIS_RETURN_IF_ERROR(CheckPanels(tensor, name));
+    index_bytes = tensor.panels().index_bytes();
+  }
+  DEIXIS_RETURN_IF_ERROR(CheckShape(indices, {index_bytes}, name, "indices"));
   const bool codebook_dtype_right = codebook.dtype() == DType::kI8 ||
                                     codebook.dtype() == DType::kF16 ||
                                     codebook.dtype() == DType::kF32;
@@ -192,14 +270,23 @@ std::vector<float> Dequantize(const PalettizedTensor& tensor) {
   const int64_t rows = tensor.num_rows();
   const std::vector<float> codebook = tensor.codebook.ToFloats();
   const std::vector<float> scale = tensor.scale.ToFloats();
-  const auto* packed = reinterpret_cast<const uint8_t*>(tensor.indices.bytes().data());
-  std::vector<uint8_t> row(static_cast<size_t>(length));
   std::vector<float> weights;
   weights.reserve(static_cast<size_t>(rows * length));
-  for (int64_t r = 0; r < rows; ++r) {
-    UnpackRow(packed + r * tensor.row_bytes(), length, tensor.bits_per_index(), row.data());
+  const auto append = [&](int64_t r, std::span<const uint8_t> row) {
     const float* const centroids = codebook.data() + r / tensor.group_rows * tensor.num_centroids;
     for (uint8_t index : row) weights.push_back(scale[static_cast<size_t>(r)] * centroids[index]);
+  };
+  if (tensor.layout == IndexLayout::kPanels) {
+    const std::vector<uint8_t> indices = UnpackIndices(tensor);
+    for (int64_t r = 0; r < rows; ++r) append(r, std::span(indices).subspan(r * length, length));
+    return weights;
+  }
+  // A row at a time, so that little more than the weights is held.
+  const auto* packed = reinterpret_cast<const uint8_t*>(tensor.indices.bytes().data());
+  std::vector<uint8_t> row(static_cast<size_t>(length));
+  for (int64_t r = 0; r < rows; ++r) {
+    UnpackRow(packed + r * tensor.row_bytes(), length, tensor.bits_per_index(), row.data());
+    append(r, row);
   }
   return weights;
 }

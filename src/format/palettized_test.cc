@@ -179,5 +179,81 @@ TEST(Validate, FindsPaddingWhenEveryPatternIsAnIndex) {
   EXPECT_THAT(Complaint(tensor), HasSubstr("bits after the last index of row 4"));
 }
 
+// Of random indices, in rows.
+PalettizedTensor RandomTensor(const Shape& shape, int num_centroids, uint64_t seed) {
+  Rng rng(seed);
+  PalettizedTensor tensor;
+  tensor.shape = shape;
+  tensor.num_centroids = num_centroids;
+  tensor.group_rows = 1;
+  std::vector<uint8_t> indices(static_cast<size_t>(*NumElements(shape)));
+  for (uint8_t& index : indices) index = static_cast<uint8_t>(rng.Below(num_centroids));
+  auto packed = PackIndices(indices, tensor.row_length(), tensor.bits_per_index());
+  const auto num_packed = static_cast<int64_t>(packed.size());
+  tensor.indices = Tensor::FromVector<uint8_t>({num_packed}, std::move(packed));
+  std::vector<float> codebook(static_cast<size_t>(shape[0] * num_centroids));
+  for (size_t i = 0; i < codebook.size(); ++i) codebook[i] = static_cast<float>(i);
+  tensor.codebook = Tensor::FromVector({shape[0], num_centroids}, std::move(codebook));
+  tensor.scale = Tensor::FromVector({shape[0]}, std::vector<float>(shape[0], 0.5f));
+  return tensor;
+}
+
+TEST(Panels, HoldTheSameWeightsForEveryShape) {
+  uint64_t seed = 0;
+  for (const Shape& shape : {Shape{1, 1}, Shape{10, 64}, Shape{65, 7}, Shape{16, 3, 7, 7},
+                             Shape{64, 64, 3, 3}, Shape{130, 5, 1, 1}, Shape{17, 2, 1, 3}}) {
+    for (const int num_centroids : {9, 16}) {
+      const PalettizedTensor rows = RandomTensor(shape, num_centroids, ++seed);
+      const PalettizedTensor panels = ToPanels(rows);
+      EXPECT_EQ(panels.layout, IndexLayout::kPanels);
+      EXPECT_EQ(panels.indices.num_bytes(), panels.panels().index_bytes());
+      EXPECT_TRUE(Validate(rows, "a").ok());
+      EXPECT_TRUE(Validate(panels, "a").ok());
+      EXPECT_EQ(UnpackIndices(panels), UnpackIndices(rows)) << ToString(shape);
+      EXPECT_EQ(Dequantize(panels), Dequantize(rows)) << ToString(shape);
+    }
+  }
+}
+
+TEST(Panels, HandComputed) {
+  // One channel of 2 rows of 5 inputs (K_w 5, C_in 1): 2 steps a row, 4 in all, in a panel of 16.
+  PalettizedTensor rows = RandomTensor({1, 1, 2, 5}, 16, 1);
+  rows.indices = Tensor::FromVector<uint8_t>(
+      {5}, PackIndices(std::vector<uint8_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 10, 4));
+  const auto bytes = ToPanels(rows).indices.As<uint8_t>();
+  ASSERT_EQ(bytes.size(), 2u * 4 * 16);
+  std::vector<uint8_t> expected(bytes.size());
+  expected[0] = 1 | 5 << 4;  // step 0: inputs 0 to 3 of row 0; step 1: input 4
+  expected[1] = 2;
+  expected[2] = 3;
+  expected[3] = 4;
+  expected[64] = 6 | 10 << 4;
+  expected[65] = 7;
+  expected[66] = 8;
+  expected[67] = 9;
+  EXPECT_EQ(std::vector<uint8_t>(bytes.begin(), bytes.end()), expected);
+}
+
+TEST(Panels, ValidateRefusesInWords) {
+  const auto complaint = [](const PalettizedTensor& tensor) {
+    const Status status = Validate(tensor, "a");
+    return status.ok() ? std::string("none") : status.error().message;
+  };
+  PalettizedTensor tensor = ToPanels(RandomTensor({20, 8}, 11, 3));
+  std::vector<uint8_t> bytes(tensor.indices.As<uint8_t>().begin(),
+                             tensor.indices.As<uint8_t>().end());
+  const int64_t size = tensor.indices.num_bytes();
+  bytes[5] = 0xB0;
+  tensor.indices = Tensor::FromVector({size}, bytes);
+  EXPECT_THAT(complaint(tensor), HasSubstr("index 11 exceeds codebook size 11"));
+  bytes[5] = 0x0A;
+  bytes.pop_back();
+  tensor.indices = Tensor::FromVector({size - 1}, bytes);
+  EXPECT_THAT(complaint(tensor), HasSubstr("expected indices of shape"));
+  tensor = RandomTensor({20, 8}, 8, 3);
+  tensor.layout = IndexLayout::kPanels;
+  EXPECT_THAT(complaint(tensor), HasSubstr("expected 9 to 16 centroids for indices in panels"));
+}
+
 }  // namespace
 }  // namespace deixis

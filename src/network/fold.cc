@@ -30,9 +30,7 @@ Affine AffineOf(const BatchNormParameters& parameters) {
 // The codebook's entry of every weight, as float.
 std::vector<float> CodebookEntries(const PalettizedTensor& tensor) {
   const std::vector<float> codebook = tensor.codebook.ToFloats();
-  const std::vector<uint8_t> indices =
-      UnpackIndices(tensor.indices.As<uint8_t>(), tensor.num_rows(), tensor.row_length(),
-                    tensor.bits_per_index());
+  const std::vector<uint8_t> indices = UnpackIndices(tensor);
   std::vector<float> entries(indices.size());
   const int64_t row_length = tensor.row_length();
   for (int64_t row = 0; row < tensor.num_rows(); ++row) {

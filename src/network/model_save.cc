@@ -54,6 +54,15 @@ ModelMetadata MetadataOf(const Model& model) {
           .provenance = model.provenance};
 }
 
+// What a network that runs in u8 has its indices read from: panels, but for the layer that reads
+// the picture, which is rounded to int8 anew.
+PalettizedTensor AsItRuns(const Model& model, const Node& node, const PalettizedTensor& tensor) {
+  const bool in_panels = !model.activations.empty() && node.inputs[0] != 0 &&
+                         tensor.layout == IndexLayout::kRows && RunsOnIndices(tensor) &&
+                         tensor.bits_per_index() == 4;
+  return in_panels ? ToPanels(tensor) : tensor;
+}
+
 }  // namespace
 
 std::vector<float> DenseWeights(const LayerParameters& layer) {
@@ -70,7 +79,7 @@ TensorFile ModelToTensors(const Model& model) {
   for (const Node& node : model.graph.nodes) {
     if (const auto layer = model.layers.find(node.name); layer != model.layers.end()) {
       if (const auto* palettized = std::get_if<PalettizedTensor>(&layer->second.weight)) {
-        palettized_layers.push_back({node.name, *palettized});
+        palettized_layers.push_back({node.name, AsItRuns(model, node, *palettized)});
       } else {
         file.tensors.push_back({node.name + ".weight", std::get<Tensor>(layer->second.weight)});
       }

@@ -20,6 +20,7 @@ namespace {
 // What the executor knows of a step beside its plan.
 struct StepU8 {
   PackedConv2dU8 weights;    // kConv2d, kLinear
+  WeightStorage source;      // what `weights` may view
   float residual_scale = 0;  // the same
   AverageU8 average;         // kGlobalAveragePool
 };
@@ -177,6 +178,7 @@ class ProgramU8 final : public Program {
       packed.residual_scale = quantization.residual->scale / output->scale;
     }
     DEIXIS_ASSIGN(packed.weights, PackQuantizedLayer(folded, shape, quantization));
+    if (packed.weights.own_panels.empty()) packed.source = folded.weight;
     return Ok();
   }
 

@@ -141,6 +141,25 @@ TEST(ProgramU8, IndicesRunAsTheirInt8Weights) {
   }
 }
 
+// As a file keeps them: in panels, used where they lie.
+TEST(ProgramU8, IndicesInPanelsRunAsThoseInRows) {
+  for (const int num_centroids : {9, 16}) {
+    GoldenNetwork golden = LoadGoldenNetwork("basic");
+    testing::PalettizeLayers(golden.model, num_centroids, 4, num_centroids);
+    QuantizeActivations(golden.model, golden.pixels);
+    Executor in_rows = MakeExecutor(golden.model);
+    Model panels = golden.model;
+    for (auto& [name, layer] : panels.layers) {
+      if (auto* tensor = std::get_if<PalettizedTensor>(&layer.weight)) *tensor = ToPanels(*tensor);
+    }
+    Executor in_panels = MakeExecutor(panels, 2);
+    panels = {};  // the executor keeps what it views
+    const auto difference =
+        FirstBitDifference<float>(in_panels.Run(golden.pixels), Answer(in_rows, golden.pixels));
+    EXPECT_FALSE(difference) << "K " << num_centroids << ": " << *difference;
+  }
+}
+
 TEST(ProgramU8, PicturesOfEitherChannelOrderAndNormalizedOnesAreTheSame) {
   for (const ChannelOrder order : {ChannelOrder::kRgb, ChannelOrder::kBgr}) {
     GoldenNetwork golden = LoadGoldenNetwork("cifar");

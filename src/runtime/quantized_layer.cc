@@ -59,11 +59,6 @@ Int8Weights ToInt8(const FoldedLayer& layer) {
   return exact;
 }
 
-bool RunsOnIndices(const PalettizedTensor& tensor) {
-  return tensor.num_centroids <= kCodebookSize &&
-         (tensor.group_rows % kCodebookChannels == 0 || tensor.num_groups() == 1);
-}
-
 // [ceil(C_out / 4)][16], whatever K and granularity are.
 std::vector<int8_t> KernelCodebooks(const PalettizedTensor& tensor) {
   const auto entries = tensor.codebook.As<int8_t>();
@@ -147,11 +142,11 @@ Result<PackedConv2dU8> PackQuantizedLayer(const FoldedLayer& layer, const Conv2d
   DEIXIS_ASSIGN(const auto rounded, Round(layer.name, epilogue));
   const auto& [scale, bias] = rounded;
   if (!on_indices) return PackConv2dU8(shape, int8.weights, scale, bias);
-  return PackConv2dU8Codebook(
-      shape,
-      UnpackIndices(palettized->indices.As<uint8_t>(), palettized->num_rows(),
-                    palettized->row_length(), palettized->bits_per_index()),
-      KernelCodebooks(*palettized), scale, bias);
+  const std::vector<int8_t> codebooks = KernelCodebooks(*palettized);
+  if (palettized->layout == IndexLayout::kPanels) {
+    return ViewConv2dU8Codebook(shape, palettized->indices.As<uint8_t>(), codebooks, scale, bias);
+  }
+  return PackConv2dU8Codebook(shape, UnpackIndices(*palettized), codebooks, scale, bias);
 }
 
 Result<PackedConv2dU8> PackPictureLayer(const FoldedLayer& layer, const Conv2dShape& shape,

@@ -18,12 +18,12 @@ struct LayerQuantization {
   std::optional<ActivationQuantization> output;  // none: the layer's sums leave as float
 };
 
-// Palettized weights with int8 codebooks are used as they are: as 4-bit indices when K is at most
-// 16 and no four consecutive channels (of a quadruple 4i..4i+3) meet two codebooks, else as the
-// int8 numbers they stand for. Everything else is rounded to int8 with one scale per output
-// channel, symmetric. Zero points and the residual's offset go into the bias, all in float64,
-// rounded once. The sizes of `layer` are those of `shape`. kInvalidData when a scale or bias leaves
-// float's range, or the sums could leave int32.
+// Palettized weights that RunOnIndices() are used as their 4-bit indices, others with int8
+// codebooks as the int8 numbers they stand for. Everything else is rounded to int8 with one scale
+// per output channel, symmetric. Zero points and the residual's offset go into the bias, all in
+// float64, rounded once. Indices that lie in panels are used in place: what is returned then views
+// layer.weight's bytes, which must outlive it. The sizes of `layer` are those of `shape`.
+// kInvalidData when a scale or bias leaves float's range, or the sums could leave int32.
 Result<PackedConv2dU8> PackQuantizedLayer(const FoldedLayer& layer, const Conv2dShape& shape,
                                           const LayerQuantization& quantization);
 

@@ -397,16 +397,16 @@ HWY_INLINE void ClearRowPadding(int64_t width, int64_t num_rows, int64_t row_ste
 // there already.
 HWY_INLINE const uint8_t* PanelWeights(const PackedConv2dU8& packed, int64_t first, int64_t width,
                                        const PanelScratchU8& scratch) {
-  const uint8_t* stored = packed.weights.data() + first * packed.stored_channel_bytes();
+  const uint8_t* stored = packed.panels().data() + first * packed.stored_channel_bytes();
   if (packed.form == WeightForm8::kInt8) return stored;
   const int64_t panel = first / PackedConv2dU8::kPanelChannels;
   if (std::exchange(*scratch.panel, panel) == panel) return scratch.decoded;
   const Conv2dShape& shape = packed.shape;
   DecodePanel(stored, packed.tables.data() + first / kCodebookChannels * kCodebookSize, width,
-              packed.num_steps(), scratch.decoded);
+              packed.layout().num_steps(), scratch.decoded);
   const int64_t rest = shape.filter_width * shape.in_channels % 4;
   if (rest != 0) {
-    ClearRowPadding(width, shape.filter_height, packed.row_steps(), rest, scratch.decoded);
+    ClearRowPadding(width, shape.filter_height, packed.layout().row_steps(), rest, scratch.decoded);
   }
   return scratch.decoded;
 }
@@ -418,7 +418,7 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
   const Conv2dShape& shape = packed.shape;
   const int64_t first = chunk.panel * PackedConv2dU8::kPanelChannels;
   const int64_t width =
-      std::min(PackedConv2dU8::kPanelChannels, packed.padded_out_channels() - first);
+      std::min(PackedConv2dU8::kPanelChannels, packed.layout().padded_channels() - first);
   const uint8_t* panel = PanelWeights(packed, first, width, scratch);
   const bool has_residual = epilogue.residual.data != nullptr;
   const PixelWalk<uint8_t, Out, uint8_t> walk(input, output, epilogue.residual, shape,
@@ -428,15 +428,15 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
                        num_pixels % kRunPixels == 0;
 
   // The next panel follows in memory, as large as this one or smaller.
-  const uint8_t* next = packed.weights.data() + (first + width) * packed.stored_channel_bytes();
-  const int64_t num_next = std::min<int64_t>(packed.weights.data() + packed.weights.size() - next,
+  const uint8_t* next = packed.panels().data() + (first + width) * packed.stored_channel_bytes();
+  const int64_t num_next = std::min<int64_t>(packed.panels().data() + packed.panels().size() - next,
                                              width * packed.stored_channel_bytes());
   constexpr int kVectors = kTileVectors<Dot>;
   const int64_t tile_columns = kVectors * kSumLanes;
-  const int64_t num_tile_steps =
-      std::max<int64_t>(num_pixels / kTilePixels<Dot> *
-                            ((width + tile_columns - 1) / tile_columns) * packed.num_steps(),
-                        1);
+  const int64_t num_tile_steps = std::max<int64_t>(num_pixels / kTilePixels<Dot> *
+                                                       ((width + tile_columns - 1) / tile_columns) *
+                                                       packed.layout().num_steps(),
+                                                   1);
   PrefetchU8 prefetch{.next = next,
                       .end = next + num_next,
                       .stride = std::clamp<int64_t>(num_next / num_tile_steps + 1, 1, 64)};
@@ -446,7 +446,7 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
                                 .scale = packed.scale.data() + first + column,
                                 .bias = packed.bias.data() + first + column,
                                 .num_rows = shape.filter_height,
-                                .row_steps = packed.row_steps(),
+                                .row_steps = packed.layout().row_steps(),
                                 .input_row_stride = input.row_stride,
                                 .num_columns = shape.out_channels - first - column,
                                 .residual_scale = epilogue.residual_scale};

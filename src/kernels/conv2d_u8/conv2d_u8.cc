@@ -21,8 +21,8 @@ constexpr auto kAlignment = static_cast<int64_t>(kVectorAlignment);
 // Of the scratch memory, one thread's: which panel it holds, and that panel.
 int64_t ThreadScratchBytes(const PackedConv2dU8& packed) {
   if (packed.form == WeightForm8::kInt8) return 0;
-  const int64_t width = std::min(PackedConv2dU8::kPanelChannels, packed.padded_out_channels());
-  const int64_t bytes = width * std::max<int64_t>(packed.decoded_channel_bytes(), 4);
+  const int64_t width = std::min(PackedConv2dU8::kPanelChannels, packed.layout().padded_channels());
+  const int64_t bytes = width * std::max<int64_t>(packed.layout().weight_channel_bytes(), 4);
   return kAlignment + (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 

@@ -20,6 +20,7 @@
 #include <span>
 
 #include "base/thread_pool.h"
+#include "base/weight_panels.h"
 #include "kernels/aligned.h"
 #include "kernels/conv2d_f32/conv2d_f32.h"
 #include "kernels/nhwc.h"
@@ -33,48 +34,43 @@ enum class WeightForm8 { kInt8, kCodebook4 };
 inline constexpr int64_t kInputSlackBytes = 3;
 // Terms of a sum that surely fit int32: 255 * 128 * 65793 < 2^31.
 inline constexpr int64_t kMaxTermsU8 = 65793;
-inline constexpr int64_t kCodebookSize = 16;
-inline constexpr int64_t kCodebookChannels =
-    4;  // consecutive output channels that share a codebook
-
 // Weights in the order in which the kernel reads them.
 //
 // Card:
-//   panel      up to kPanelChannels (64) consecutive output channels, the next multiple of
-//              kPanelGranule (16) wide; channels beyond C_out are zero, or any centroid
-//   step       one quad of one filter row: the row's K_w * C_in inputs, padded to a multiple of 4,
-//              give row_steps() quads
-//   kInt8      panels one after the other, [K_h][row_steps][width][4] int8; padding is zero
-//   kCodebook4 panels one after the other, [ceil(K_h * row_steps / 2)][width][4] bytes: the low
-//   half
-//              of a byte is the index of an even step's weight, the high half that of the next
-//              step; what decodes at a row's padding is made zero after decoding
+//   panels     base/weight_panels.h; channels beyond C_out are zero, or any centroid
+//   kInt8      int8 weights; what pads a row is zero
+//   kCodebook4 4-bit indices; what decodes at a row's padding is made zero after decoding
 //   tables     kCodebook4: [RoundUp(C_out, 16) / 4][16] int8, one codebook per 4 output channels;
-//   one
-//              128-bit lane of a byte shuffle decodes 4 channels x 4 inputs with it
-//   alignment  64 bytes
+//              one 128-bit lane of a byte shuffle decodes 4 channels x 4 inputs with it
+//   alignment  64 bytes, but for panels that lie elsewhere
 struct PackedConv2dU8 {
-  static constexpr int64_t kPanelChannels = 64;
-  static constexpr int64_t kPanelGranule = 16;
+  static constexpr int64_t kPanelChannels = WeightPanels::kChannels;
 
   Conv2dShape shape;
   WeightForm8 form = WeightForm8::kInt8;
-  AlignedVector<uint8_t> weights;
+  AlignedVector<uint8_t> own_panels;          // empty when they lie elsewhere
+  std::span<const uint8_t> elsewhere_panels;  // kept alive by whoever packed
   AlignedVector<int8_t> tables;
-  AlignedVector<float> scale;  // [RoundUp(C_out, kPanelGranule)]
+  AlignedVector<float> scale;  // [RoundUp(C_out, WeightPanels::kGranule)]
   AlignedVector<float> bias;   // the same
 
-  int64_t padded_out_channels() const { return static_cast<int64_t>(bias.size()); }
+  std::span<const uint8_t> panels() const {
+    return own_panels.empty() ? elsewhere_panels : std::span<const uint8_t>(own_panels);
+  }
+  WeightPanels layout() const {
+    return {.out_channels = shape.out_channels,
+            .in_channels = shape.in_channels,
+            .filter_height = shape.filter_height,
+            .filter_width = shape.filter_width};
+  }
   int64_t num_panels() const { return (shape.out_channels + kPanelChannels - 1) / kPanelChannels; }
-  int64_t row_steps() const { return (shape.filter_width * shape.in_channels + 3) / 4; }
-  int64_t num_steps() const { return shape.filter_height * row_steps(); }
-  // Of the weights of one output channel, decoded and as they are kept.
-  int64_t decoded_channel_bytes() const { return 4 * num_steps(); }
+  // Of the weights of one output channel, as they are kept.
   int64_t stored_channel_bytes() const {
-    return form == WeightForm8::kInt8 ? 4 * num_steps() : 4 * ((num_steps() + 1) / 2);
+    return form == WeightForm8::kInt8 ? layout().weight_channel_bytes()
+                                      : layout().index_channel_bytes();
   }
   int64_t num_bytes() const {
-    return static_cast<int64_t>(weights.size() + tables.size() +
+    return static_cast<int64_t>(panels().size() + tables.size() +
                                 (scale.size() + bias.size()) * sizeof(float));
   }
 };
@@ -85,6 +81,12 @@ PackedConv2dU8 PackConv2dU8(const Conv2dShape& shape, std::span<const int8_t> we
                             std::span<const float> scale, std::span<const float> bias = {});
 // `indices` is [C_out, C_in, K_h, K_w], each below 16; `codebooks` is [ceil(C_out / 4)][16].
 PackedConv2dU8 PackConv2dU8Codebook(const Conv2dShape& shape, std::span<const uint8_t> indices,
+                                    std::span<const int8_t> codebooks, std::span<const float> scale,
+                                    std::span<const float> bias = {});
+
+// The same for indices that already lie in panels, layout().index_bytes() of them, which must
+// outlive what is returned; what pads them may be anything.
+PackedConv2dU8 ViewConv2dU8Codebook(const Conv2dShape& shape, std::span<const uint8_t> panels,
                                     std::span<const int8_t> codebooks, std::span<const float> scale,
                                     std::span<const float> bias = {});
 

@@ -241,8 +241,8 @@ TEST(Conv2dU8, CodebookWeightsTakeHalfTheMemory) {
   const PackedConv2dU8 int8 = PackConv2dU8(shape, std::vector<int8_t>(count), scale);
   const PackedConv2dU8 codebook =
       PackConv2dU8Codebook(shape, std::vector<uint8_t>(count), std::vector<int8_t>(16 * 16), scale);
-  EXPECT_EQ(int8.weights.size(), count);
-  EXPECT_EQ(codebook.weights.size(), count / 2);
+  EXPECT_EQ(int8.own_panels.size(), count);
+  EXPECT_EQ(codebook.own_panels.size(), count / 2);
   EXPECT_EQ(codebook.tables.size(), 256u);
 }
 
