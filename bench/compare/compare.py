@@ -35,9 +35,9 @@ def parse_arguments():
     parser.add_argument("--picture", type=pathlib.Path, help="the picture that is looked at "
                         "(default: the first of imagenet_sample of DEIXIS_DATA)")
     parser.add_argument("--int8", type=pathlib.Path, help="the network with int8 weights and "
-                        "activation scales")
+                        "activation scales (default: compressed from --model, kept in --out)")
     parser.add_argument("--four-bit", type=pathlib.Path, help="the network with 16 centroids per "
-                        "group and activation scales")
+                        "group and activation scales (default: likewise)")
     parser.add_argument("--threads", default="1,2", help="numbers of threads, with commas")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--runs", type=int, default=5, help="counted runs of a turn")

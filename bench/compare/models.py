@@ -18,8 +18,8 @@ Inputs = collections.namedtuple("Inputs", "pixels input")
 class Engine:
     """`missing` says why it cannot run; empty when it can."""
 
-    def __init__(self, label, precision, command, model, missing=""):
-        self.label, self.precision = label, precision
+    def __init__(self, name, precision, command, model, missing=""):
+        self.label, self.precision = f"{name} {precision}", precision
         self.command, self.model, self.missing = command, model, missing
 
     def environment(self, threads):
@@ -37,10 +37,19 @@ def missing_program(program):
     return "" if program.exists() else f"{program.name} is not built"
 
 
-def missing_model(model, flag):
-    if model is None:
-        return f"no model: give {flag} FILE"
-    return "" if model.exists() else f"{model} is not there"
+def compressed(deixis, model, data, path, flags):
+    """The network with u8 activations, made once and kept in --out: calibration takes a while."""
+    if data is None:
+        return None
+    if not path.exists():
+        call([deixis, "compress", model, "--out", path, "--activations", "int8", *flags,
+              "--data", data / "imagenet_sample"])
+    return path
+
+
+def exported(deixis, model, path):
+    call([deixis, "convert", model, "--out", path, "--overwrite"])
+    return path
 
 
 def missing_node():
@@ -68,19 +77,21 @@ def prepare(arguments, data):
 
     inputs = Inputs(out / "pixels.u8", out / "input.f32")
     call([prepare_program, model, picture, inputs.pixels, inputs.input])
-    fp32_onnx = out / "resnet18-fp32.onnx"
-    call([deixis, "convert", model, "--out", fp32_onnx, "--overwrite"])
+    int8 = arguments.int8 or compressed(deixis, model, data, out / "int8.safetensors", [])
+    four_bit = arguments.four_bit or compressed(deixis, model, data, out / "4-bit.safetensors",
+                                                ["--centroids", "16"])
+    fp32_onnx = exported(deixis, model, out / "fp32.onnx")
+    int8_onnx = exported(deixis, int8, out / "int8.onnx") if int8 else None
 
-    ours = bin_folder / "deixis_compare_deixis"
+    ours = [bin_folder / "deixis_compare_deixis"]
     ort = ["node", HERE / "onnxruntime_engine.mjs"]
-    engines = [
-        Engine("Deixis", "4-bit", [ours], arguments.four_bit,
-               missing_program(ours) or missing_model(arguments.four_bit, "--four-bit")),
-        Engine("Deixis", "int8", [ours], arguments.int8,
-               missing_program(ours) or missing_model(arguments.int8, "--int8")),
-        Engine("Deixis", "fp32", [ours], model, missing_program(ours)),
+    not_built = missing_program(ours[0])
+    no_int8 = "" if int8 else "give --int8 FILE or DEIXIS_DATA"
+    no_four_bit = "" if four_bit else "give --four-bit FILE or DEIXIS_DATA"
+    return inputs, [
+        Engine("Deixis", "4-bit", ours, four_bit, not_built or no_four_bit),
+        Engine("Deixis", "int8", ours, int8, not_built or no_int8),
+        Engine("Deixis", "fp32", ours, model, not_built),
+        Engine("ONNX Runtime", "int8", ort, int8_onnx, missing_node() or no_int8),
         Engine("ONNX Runtime", "fp32", ort, fp32_onnx, missing_node()),
     ]
-    for engine in engines:
-        engine.label = f"{engine.label} {engine.precision}"
-    return inputs, engines

@@ -27,16 +27,34 @@ Result<Target> TargetOf(const std::string& path) {
                     "the format follows from the name");
 }
 
-std::string_view TargetText(Target target) {
+std::string_view TargetText(Target target, bool is_int8) {
   switch (target) {
     case Target::kPth:
       return "PyTorch state dict";
     case Target::kSafetensors:
       return "safetensors";
     case Target::kOnnx:
-      return "ONNX, float32";
+      return is_int8 ? "ONNX, int8 (QDQ)" : "ONNX, float32";
   }
   return "?";
+}
+
+// What --precision says; it is about ONNX alone.
+Result<OnnxExportOptions> OnnxOptionsOf(const Arguments& arguments, Target target,
+                                        const Model& model) {
+  OnnxExportOptions options;
+  if (!arguments.Has("precision")) return options;
+  if (target != Target::kOnnx) {
+    return UsageError("--precision: expected a FILE that ends in .onnx",
+                      "the other formats keep what the model holds");
+  }
+  const bool wants_int8 = arguments.Text("precision") == "int8";
+  options.precision = wants_int8 ? OnnxPrecision::kInt8 : OnnxPrecision::kFp32;
+  if (wants_int8 && model.activations.empty()) {
+    return UsageError("--precision int8: expected a model with activation scales, found none",
+                      "deixis compress MODEL --activations int8 makes them");
+  }
+  return options;
 }
 
 Status ApplyClasses(const std::string& path, Model& model) {
@@ -53,14 +71,15 @@ Status ApplyClasses(const std::string& path, Model& model) {
   return Ok();
 }
 
-Status Write(const Model& model, Target target, const std::string& out) {
+Status Write(const Model& model, Target target, const OnnxExportOptions& options,
+             const std::string& out) {
   switch (target) {
     case Target::kPth:
       return WritePth(out, ModelToStateDict(model));
     case Target::kSafetensors:
       return SaveModel(out, model);
     case Target::kOnnx:
-      return ExportOnnx(out, model);
+      return ExportOnnx(out, model, options);
   }
   return Ok();
 }
@@ -74,6 +93,8 @@ Status RunConvert(const Arguments& arguments, Console& console) {
   if (arguments.Has("classes")) {
     DEIXIS_RETURN_IF_ERROR(ApplyClasses(arguments.Text("classes"), model));
   }
+  DEIXIS_ASSIGN(const OnnxExportOptions options, OnnxOptionsOf(arguments, target, model));
+  const bool is_int8 = target == Target::kOnnx && WritesInt8(model, options);
   int num_dequantized = 0;
   for (const auto& [name, layer] : model.layers) {
     if (std::holds_alternative<PalettizedTensor>(layer.weight)) ++num_dequantized;
@@ -84,23 +105,26 @@ Status RunConvert(const Arguments& arguments, Console& console) {
     SetProvenance(kSourceDigestKey, sha256, model);
   }
   DeclareOutput(out);
-  DEIXIS_RETURN_IF_ERROR(Write(model, target, out));
+  DEIXIS_RETURN_IF_ERROR(Write(model, target, options, out));
   DEIXIS_ASSIGN(const int64_t source_bytes, FileBytes(path));
   DEIXIS_ASSIGN(const int64_t file_bytes, FileBytes(out));
-  console.SetResult("convert", Json{{"model", path},
-                                    {"out", out},
-                                    {"architecture", model.architecture.name},
-                                    {"source_bytes", source_bytes},
-                                    {"file_bytes", file_bytes},
-                                    {"dequantized_layers", num_dequantized}});
+  Json result = {{"model", path},
+                 {"out", out},
+                 {"architecture", model.architecture.name},
+                 {"source_bytes", source_bytes},
+                 {"file_bytes", file_bytes},
+                 {"dequantized_layers", num_dequantized}};
+  if (target == Target::kOnnx) result["precision"] = is_int8 ? "int8" : "fp32";
+  console.SetResult("convert", std::move(result));
   Facts facts;
   facts.Add("network", model.architecture.name);
   facts.Add("from", Printable(path) + "  " + FormatBytes(source_bytes));
   facts.Add("to", Printable(out) + "  " + FormatBytes(file_bytes) + "  " +
-                      std::string(TargetText(target)));
+                      std::string(TargetText(target, is_int8)));
   if (num_dequantized > 0) {
     facts.Add("expanded", Counted(num_dequantized, "palettized layer") +
-                              " to float32: this format has no place for codebooks");
+                              (is_int8 ? " to int8" : " to float32") +
+                              ": this format has no place for codebooks");
   }
   console.Print(facts.Render(console.style()));
   return Ok();
@@ -122,12 +146,20 @@ constexpr Flag kFlags[] = {
      .value_name = "FILE",
      .help = "Names of the categories: one per line, or a CSV with a column name",
      .example = "imagenet.txt"},
+    {.name = "precision",
+     .kind = ValueKind::kChoice,
+     .value_name = "TYPE",
+     .help = "Of an .onnx; without it int8 when the model has activation scales, else fp32",
+     .allowed = "fp32|int8",
+     .example = "fp32"},
     {.name = "overwrite", .help = "Replace FILE if it is there; never the model that is read"},
 };
 constexpr Example kExamples[] = {
     {"convert resnet18.pth --out resnet18.safetensors", "for tools that do not read pickles"},
     {"convert small.safetensors --out small.pth", "a compressed model for PyTorch"},
     {"convert resnet18.pth --out resnet18.onnx", "for other engines"},
+    {"convert small.safetensors --out small.onnx",
+     "a model compressed with --activations int8: eight bits for other engines too"},
     {"convert resnet18.pth --out named.safetensors --classes names.txt",
      "with the names of its categories"},
 };
@@ -141,7 +173,9 @@ constinit const Command kConvertCommand = {
         "A .pth that is written holds a plain state dict with the names that torchvision uses. A "
         "safetensors file also holds the architecture, the preprocessing and the names of the "
         "categories, and keeps compressed layers as they are; the other two formats have no place "
-        "for codebooks, so compressed weights are expanded to float32.",
+        "for codebooks, so compressed weights are expanded. An .onnx of a model whose activations "
+        "have scales is written in int8: weights with a scale per channel, and every value between "
+        "QuantizeLinear and DequantizeLinear, which engines fuse into operations on integers.",
     .positionals = kPositionals,
     .flags = kFlags,
     .examples = kExamples,

@@ -1,34 +1,110 @@
 #include "network/onnx_export.h"
 
 #include <limits>
-#include <unordered_map>
+#include <optional>
+#include <tuple>
+#include <utility>
 
 #include "network/fold.h"
+#include "network/onnx_export_quantized.h"
 
 namespace deixis {
 namespace {
 
 // Turns nodes into ONNX nodes one by one. NHWC becomes NCHW, ONNX's only layout; weights are laid
 // out as ONNX wants them already.
+//
+// In eight bits (QDQ) operations stay what they are in fp32, and each value that is rounded goes
+// through QuantizeLinear and DequantizeLinear; engines fuse an operation between the two into one
+// on integers. What only moves values (a subsampling shortcut, the flattening before the head) is
+// written on the integers themselves.
 class Exporter {
  public:
-  Exporter(const Model& model, OnnxModel& onnx) : model_(model), onnx_(onnx) {}
+  using Quantizations = std::vector<std::optional<ActivationQuantization>>;
+
+  // `quantizations`: by value of the graph; all nullopt for fp32.
+  Exporter(const Model& model, Quantizations quantizations, OnnxModel& onnx)
+      : model_(model), quantizations_(std::move(quantizations)), onnx_(onnx) {}
 
   Status Export(const std::string& output_name) {
-    values_ = {"input"};
+    output_ = "input";
+    FinishValue();
     for (size_t i = 0; i < model_.graph.nodes.size(); ++i) {
       const Node& node = model_.graph.nodes[i];
       const bool is_last = i + 1 == model_.graph.nodes.size();
       output_ = is_last ? output_name : node.name + "_out";
       DEIXIS_RETURN_IF_ERROR(ExportNode(node));
-      values_.push_back(output_);
+      FinishValue();
     }
     return Ok();
   }
 
  private:
-  const std::string& Input(const Node& node, size_t index) const {
+  // The ONNX names of a value.
+  struct Value {
+    std::string real;       // as floats; of a quantized one empty until somebody reads it
+    std::string quantized;  // as bytes; empty in fp32
+    ActivationQuantization quantization;
+    std::string scale;  // the initializers
+    std::string zero_point;
+  };
+
+  Value& InputValue(const Node& node, size_t index) {
     return values_.at(static_cast<size_t>(node.inputs.at(index)));
+  }
+
+  // As floats.
+  const std::string& Input(const Node& node, size_t index) {
+    Value& value = InputValue(node, index);
+    if (value.real.empty()) {
+      value.real = value.quantized + "_real";
+      AddDequantize(value.quantized, value.scale, value.zero_point, value.real);
+    }
+    return value.real;
+  }
+
+  // As bytes where there are bytes.
+  static const std::string& Stored(const Value& value) {
+    return value.quantized.empty() ? value.real : value.quantized;
+  }
+
+  // The newest value, `output_`, takes its place; rounded where it is to be.
+  void FinishValue() {
+    Value value;
+    if (const auto& quantization = quantizations_.at(values_.size())) {
+      value.quantization = *quantization;
+      std::tie(value.scale, value.zero_point) = AddQuantization(output_, *quantization);
+      value.quantized = output_;
+      if (!std::exchange(is_output_quantized_, false)) {
+        value.quantized += "_quantized";
+        onnx_.nodes.push_back({"QuantizeLinear",
+                               value.quantized,
+                               {output_, value.scale, value.zero_point},
+                               {value.quantized},
+                               {}});
+      }
+    } else {
+      value.real = output_;
+    }
+    values_.push_back(std::move(value));
+  }
+
+  // NAME.scale and NAME.zero_point.
+  std::pair<std::string, std::string> AddQuantization(const std::string& name,
+                                                      const ActivationQuantization& quantization) {
+    onnx_.initializers.push_back(
+        {name + ".scale", Tensor::FromVector<float>({}, {quantization.scale})});
+    onnx_.initializers.push_back(
+        {name + ".zero_point",
+         Tensor::FromVector<uint8_t>({}, {static_cast<uint8_t>(quantization.zero_point)})});
+    return {name + ".scale", name + ".zero_point"};
+  }
+
+  void AddDequantize(const std::string& from, const std::string& scale,
+                     const std::string& zero_point, const std::string& to,
+                     std::vector<std::pair<std::string, OnnxAttributeValue>> attributes = {}) {
+    onnx_.nodes.push_back(
+        {"DequantizeLinear", to, {from, scale, zero_point}, {to}, std::move(attributes)});
   }
 
   void Add(const Node& node, std::string op_type, std::vector<std::string> inputs,
@@ -43,14 +119,41 @@ class Exporter {
     return name;
   }
 
+  // Integers with a scale per output channel, as the float tensor NAME.
+  template <typename T>
+  void AddPerChannel(const std::string& name, Shape shape, std::vector<T> values,
+                     std::vector<float> scale) {
+    const auto channels = static_cast<int64_t>(scale.size());
+    onnx_.initializers.push_back(
+        {name + "_quantized", Tensor::FromVector<T>(std::move(shape), std::move(values))});
+    onnx_.initializers.push_back(
+        {name + "_scale", Tensor::FromVector<float>({channels}, std::move(scale))});
+    onnx_.initializers.push_back(
+        {name + "_zero_point",
+         Tensor::FromVector<T>({channels}, std::vector<T>(static_cast<size_t>(channels)))});
+    AddDequantize(name + "_quantized", name + "_scale", name + "_zero_point", name,
+                  {{"axis", int64_t{0}}});
+  }
+
   // Adds NAME.weight and NAME.bias, batch norm folded in.
   Status AddParameters(const Node& node, Shape shape) {
     DEIXIS_ASSIGN(const FoldedLayer folded, FoldLayer(model_, node.name));
-    onnx_.initializers.push_back(
-        {node.name + ".weight",
-         Tensor::FromVector<float>(std::move(shape), folded.ScaledWeights())});
-    onnx_.initializers.push_back(
-        {node.name + ".bias", Tensor::FromVector<float>({node.out_channels}, folded.bias)});
+    const Value& input = InputValue(node, 0);
+    if (input.quantized.empty()) {
+      onnx_.initializers.push_back(
+          {node.name + ".weight",
+           Tensor::FromVector<float>(std::move(shape), folded.ScaledWeights())});
+      onnx_.initializers.push_back(
+          {node.name + ".bias", Tensor::FromVector<float>({node.out_channels}, folded.bias)});
+      return Ok();
+    }
+    QuantizedLayer quantized = QuantizeLayer(folded, input.quantization.scale);
+    std::vector<float> bias_scale = quantized.weight_scale;
+    for (float& scale : bias_scale) scale *= input.quantization.scale;
+    AddPerChannel(node.name + ".weight", std::move(shape), std::move(quantized.weight),
+                  std::move(quantized.weight_scale));
+    AddPerChannel(node.name + ".bias", {node.out_channels}, std::move(quantized.bias),
+                  std::move(bias_scale));
     return Ok();
   }
 
@@ -67,8 +170,13 @@ class Exporter {
 
   Status ExportLinear(const Node& node) {
     DEIXIS_RETURN_IF_ERROR(AddParameters(node, {node.out_channels, node.in_channels}));
-    const std::string flat = node.name + "_flat";
-    onnx_.nodes.push_back({"Flatten", flat, {Input(node, 0)}, {flat}, {{"axis", int64_t{1}}}});
+    const Value input = InputValue(node, 0);
+    std::string flat = node.name + "_flat";
+    onnx_.nodes.push_back({"Flatten", flat, {Stored(input)}, {flat}, {{"axis", int64_t{1}}}});
+    if (!input.quantized.empty()) {
+      AddDequantize(flat, input.scale, input.zero_point, flat + "_real");
+      flat += "_real";
+    }
     Add(node, "Gemm", {flat, node.name + ".weight", node.name + ".bias"}, {{"transB", int64_t{1}}});
     return Ok();
   }
@@ -86,17 +194,23 @@ class Exporter {
   void ExportSubsamplePad(const Node& node) {
     constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
     const std::string sliced = node.name + "_sliced";
+    const Value input = InputValue(node, 0);
+    is_output_quantized_ = !input.quantized.empty();
     onnx_.nodes.push_back(
         {"Slice",
          sliced,
-         {Input(node, 0), AddConstant(node.name + ".starts", {0, 0}),
+         {Stored(input), AddConstant(node.name + ".starts", {0, 0}),
           AddConstant(node.name + ".ends", {kEnd, kEnd}), AddConstant(node.name + ".axes", {2, 3}),
           AddConstant(node.name + ".steps", {node.stride, node.stride})},
          {sliced},
          {}});
     const int64_t before = (node.out_channels - node.in_channels) / 2;
     const int64_t after = node.out_channels - node.in_channels - before;
-    Add(node, "Pad", {sliced, AddConstant(node.name + ".pads", {0, before, 0, 0, 0, after, 0, 0})});
+    std::vector<std::string> inputs = {
+        sliced, AddConstant(node.name + ".pads", {0, before, 0, 0, 0, after, 0, 0})};
+    // The byte that stands for zero.
+    if (is_output_quantized_) inputs.push_back(input.zero_point);
+    Add(node, "Pad", std::move(inputs));
   }
 
   Status ExportNode(const Node& node) {
@@ -128,9 +242,11 @@ class Exporter {
   }
 
   const Model& model_;
+  const Quantizations quantizations_;
   OnnxModel& onnx_;
-  std::vector<std::string> values_;  // the ONNX name of every value so far
-  std::string output_;               // of the node that is being exported
+  std::vector<Value> values_;         // so far, by value of the graph
+  std::string output_;                // of the node that is being exported
+  bool is_output_quantized_ = false;  // the node was written on integers
 };
 
 constexpr char kInputDescription[] =
@@ -139,15 +255,26 @@ constexpr char kInputDescription[] =
 
 }  // namespace
 
+bool WritesInt8(const Model& model, const OnnxExportOptions& options) {
+  if (options.precision == OnnxPrecision::kAsModel) return !model.activations.empty();
+  return options.precision == OnnxPrecision::kInt8;
+}
+
 Result<OnnxModel> ModelToOnnx(const Model& model, const OnnxExportOptions& options) {
   const std::string output = model.task == Task::kClassify ? "logits" : "points";
   std::variant<int64_t, std::string> batch = std::string("batch");
   if (options.batch > 0) batch = options.batch;
 
+  const bool is_int8 = WritesInt8(model, options);
+  Exporter::Quantizations quantizations(model.graph.nodes.size() + 1);
+  if (is_int8) {
+    DEIXIS_ASSIGN(quantizations, QuantizationOfValues(model));
+  }
+
   OnnxModel onnx;
   onnx.graph_name = model.architecture.name;
-  onnx.description = model.architecture.name +
-                     " in fp32, batch norms folded. Input: " + std::string(kInputDescription) + ".";
+  onnx.description = model.architecture.name + " in " + (is_int8 ? "int8 (QDQ)" : "fp32") +
+                     ", batch norms folded. Input: " + std::string(kInputDescription) + ".";
   onnx.inputs = {
       {"input",
        DType::kF32,
@@ -155,11 +282,12 @@ Result<OnnxModel> ModelToOnnx(const Model& model, const OnnxExportOptions& optio
   onnx.outputs = {{output, DType::kF32, {batch, model.architecture.num_outputs}}};
   // How the weights lie in a Deixis file says nothing about this one.
   for (const auto& [key, value] : ModelToTensors(model).metadata) {
-    if (key != "deixis.format" && key != "deixis.layers" && key != "deixis.activations")
+    if (key != "deixis.format" && key != "deixis.layers" && key != "deixis.activations") {
       onnx.metadata.emplace_back(key, value);
+    }
   }
   onnx.metadata.emplace_back("deixis.input", kInputDescription);
-  DEIXIS_RETURN_IF_ERROR(Exporter(model, onnx).Export(output));
+  DEIXIS_RETURN_IF_ERROR(Exporter(model, std::move(quantizations), onnx).Export(output));
   return onnx;
 }
 

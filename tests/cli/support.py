@@ -150,6 +150,17 @@ def write_safetensors(path, tensors, metadata=None):
     pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
+def set_metadata(path, key, value):
+    """Gives a safetensors file another entry in its metadata."""
+    content = pathlib.Path(path).read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8:8 + length])
+    header.setdefault("__metadata__", {})[key] = value
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length:])
+
+
 def floats(values):
     return struct.pack(f"<{len(values)}f", *values)
 

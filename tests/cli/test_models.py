@@ -167,6 +167,28 @@ class Convert(CliTest):
         self.assertEqual(document["dequantized_layers"], 0)
         self.assertGreater(document["file_bytes"], 4 * 270_000)
 
+    def test_an_onnx_in_eight_bits(self):
+        support.write_resnet20(self.folder / "net.safetensors")
+        plain = self.deixis_json("convert", "net.safetensors", "-o", "net.onnx")
+        self.assertEqual(plain["precision"], "fp32")
+        self.fails(USAGE, "convert", "net.safetensors", "-o", "x.onnx", "--precision", "int8",
+                   says="expected a model with activation scales", remedy="--activations int8")
+        self.fails(USAGE, "convert", "net.safetensors", "-o", "x.pth", "--precision", "fp32",
+                   says="ends in .onnx")
+
+        scale = {"scale": 0.02, "zero_point": 0}
+        names = ["conv1", "avgpool"] + [f"layer{stage}.{block}.conv{index}" for stage in (1, 2, 3)
+                                        for block in (0, 1, 2) for index in (1, 2)]
+        self.deixis("convert", "net.safetensors", "-o", "named.safetensors")
+        support.set_metadata(self.folder / "named.safetensors", "deixis.activations",
+                             json.dumps({name: scale for name in names}))
+        document = self.deixis_json("convert", "named.safetensors", "-o", "small.onnx")
+        self.assertEqual(document["precision"], "int8")
+        self.assertLess(document["file_bytes"], 0.3 * plain["file_bytes"])
+        again = self.deixis_json("convert", "named.safetensors", "-o", "big.onnx", "--precision",
+                                 "fp32")
+        self.assertEqual(again["precision"], "fp32")
+
     def test_a_compressed_model_becomes_dense(self):
         support.write_resnet20(self.folder / "net.safetensors")
         self.deixis("compress", "net.safetensors", "-o", "small.safetensors")
