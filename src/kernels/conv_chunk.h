@@ -15,39 +15,64 @@ struct ConvChunk {
   int64_t pixel_end = 0;
 };
 
-// Cuts a convolution into chunks, panel by panel.
+// How a convolution is cut among threads.
+struct ConvSplit {
+  int num_threads = 1;
+  int64_t tile_pixels =
+      12;  // but for the last ones of a panel, chunks are whole tiles of this many
+  // Each thread's share (base/thread_pool.h) is a band of the output's pixels, all panels of it,
+  // rather than some panels for all pixels: it then reads what it wrote itself a layer before.
+  bool in_bands = false;
+};
+
+// Cuts a convolution into chunks: bands of pixels, panels, pieces of a band, the last one fastest.
 class ConvChunks {
  public:
-  // But for the last one of a panel, chunks are whole tiles of `tile_pixels`.
-  ConvChunks(int64_t num_pixels, int64_t num_panels, int num_threads, int64_t tile_pixels = 12)
+  ConvChunks(int64_t num_pixels, int64_t num_panels, const ConvSplit& split)
       : num_pixels_(num_pixels), num_panels_(num_panels) {
     // Enough that threads end at about the same time, and none so small that it is not worth
     // handing out.
     constexpr int64_t kChunksPerThread = 4;
     constexpr int64_t kMinPixels = 48;
-    if (num_threads > 1 && num_panels > 0) {
-      const int64_t wanted = (kChunksPerThread * num_threads + num_panels - 1) / num_panels;
-      chunks_per_panel_ = std::clamp<int64_t>(num_pixels / kMinPixels, 1, wanted);
+    if (split.num_threads > 1 && num_panels > 0) {
+      if (split.in_bands && num_pixels >= split.num_threads * kMinPixels) {
+        num_bands_ = split.num_threads;
+      }
+      const int64_t wanted = (kChunksPerThread * split.num_threads + num_panels * num_bands_ - 1) /
+                             (num_panels * num_bands_);
+      pieces_per_band_ = std::clamp<int64_t>(num_pixels / num_bands_ / kMinPixels, 1, wanted);
     }
-    const int64_t share = (num_pixels + chunks_per_panel_ - 1) / chunks_per_panel_;
-    chunk_pixels_ = (share + tile_pixels - 1) / tile_pixels * tile_pixels;
+    band_pixels_ = Tiles(num_pixels, num_bands_, split.tile_pixels);
+    piece_pixels_ = Tiles(band_pixels_, pieces_per_band_, split.tile_pixels);
   }
 
-  int64_t size() const { return num_pixels_ == 0 ? 0 : num_panels_ * chunks_per_panel_; }
+  int64_t size() const {
+    return num_pixels_ == 0 ? 0 : num_bands_ * num_panels_ * pieces_per_band_;
+  }
 
   // May be empty: pixel_begin >= pixel_end.
   ConvChunk operator[](int64_t index) const {
-    const int64_t begin = index % chunks_per_panel_ * chunk_pixels_;
-    return {.panel = index / chunks_per_panel_,
+    const int64_t band = index / pieces_per_band_ / num_panels_;
+    const int64_t band_end = std::min((band + 1) * band_pixels_, num_pixels_);
+    const int64_t begin = band * band_pixels_ + index % pieces_per_band_ * piece_pixels_;
+    return {.panel = index / pieces_per_band_ % num_panels_,
             .pixel_begin = begin,
-            .pixel_end = std::min(begin + chunk_pixels_, num_pixels_)};
+            .pixel_end = std::min(begin + piece_pixels_, band_end)};
   }
 
  private:
+  // An equal part of `pixels`, rounded up to whole tiles.
+  static int64_t Tiles(int64_t pixels, int64_t num_parts, int64_t tile_pixels) {
+    const int64_t share = (pixels + num_parts - 1) / num_parts;
+    return (share + tile_pixels - 1) / tile_pixels * tile_pixels;
+  }
+
   int64_t num_pixels_;
   int64_t num_panels_;
-  int64_t chunks_per_panel_ = 1;
-  int64_t chunk_pixels_ = 0;
+  int64_t num_bands_ = 1;
+  int64_t pieces_per_band_ = 1;
+  int64_t band_pixels_ = 0;
+  int64_t piece_pixels_ = 0;
 };
 
 // Walks output pixels in order through rows and images.

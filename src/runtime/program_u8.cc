@@ -51,13 +51,23 @@ Result<std::vector<ActivationQuantization>> QuantizeValues(const Model& model, c
   return values;
 }
 
+// A row of the mean picture, as wide as the picture with its border.
+std::vector<uint8_t> BorderRow(const Preprocessing& preprocessing, const NhwcExtents& picture) {
+  const std::array<uint8_t, 3> pixel = PictureBorder(preprocessing);
+  std::vector<uint8_t> row;
+  for (int64_t x = 0; x < picture.width + 2 * picture.border; ++x) {
+    row.insert(row.end(), pixel.begin(), pixel.end());
+  }
+  return row;
+}
+
 class ProgramU8 final : public Program {
  public:
   ProgramU8(Plan plan, const Preprocessing& preprocessing,
             std::vector<ActivationQuantization> quantizations, int num_threads)
       : Program(std::move(plan), num_threads),
         preprocessing_(preprocessing),
-        picture_border_(PictureBorder(preprocessing)),
+        border_row_(BorderRow(preprocessing, plan_.values.front().extents)),
         quantizations_(std::move(quantizations)),
         steps_(plan_.steps.size()) {}
 
@@ -208,23 +218,30 @@ class ProgramU8 final : public Program {
     return static_cast<size_t>(NumElements(shape).value_or(0));
   }
 
-  // The picture's bytes inside the border of the mean picture.
-  void CopyPicture(const ProgramInput& picture, const NhwcView<uint8_t>& to) const {
-    const int64_t row_bytes = to.width * 3;
-    for (int64_t y = 0; y < to.height; ++y) {
-      if (picture.pixels != nullptr) {
-        std::copy_n(picture.pixels + y * row_bytes, row_bytes, to.Pixel(0, y, 0));
-      } else {
-        ToBytes(picture.normalized + y * row_bytes, to.width, to.Pixel(0, y, 0));
+  // The picture's bytes inside the border of the mean picture, some rows at a time.
+  void CopyPicture(const ProgramInput& picture, const NhwcView<uint8_t>& to) {
+    constexpr int64_t kRows = 16;
+    const int64_t end = to.height + to.border;
+    pool_.ParallelFor((end + to.border + kRows - 1) / kRows, [&](int64_t chunk, int) {
+      const int64_t begin = chunk * kRows - to.border;
+      for (int64_t y = begin; y < std::min(begin + kRows, end); ++y) {
+        CopyPictureRow(picture, y, to);
       }
+    });
+  }
+
+  void CopyPictureRow(const ProgramInput& picture, int64_t y, const NhwcView<uint8_t>& to) const {
+    if (y < 0 || y >= to.height) {
+      std::copy(border_row_.begin(), border_row_.end(), to.Pixel(0, y, -to.border));
+      return;
     }
-    const int64_t border = to.border;
-    for (int64_t y = -border; y < to.height + border; ++y) {
-      const bool outside = y < 0 || y >= to.height;
-      for (int64_t x = -border; x < to.width + border; ++x) {
-        if (!outside && x == 0) x = to.width;
-        if (x < to.width + border) std::copy_n(picture_border_.data(), 3, to.Pixel(0, y, x));
-      }
+    const int64_t row_bytes = to.width * 3;
+    std::copy_n(border_row_.begin(), to.border * 3, to.Pixel(0, y, -to.border));
+    std::copy_n(border_row_.begin(), to.border * 3, to.Pixel(0, y, to.width));
+    if (picture.pixels != nullptr) {
+      std::copy_n(picture.pixels + y * row_bytes, row_bytes, to.Pixel(0, y, 0));
+    } else {
+      ToBytes(picture.normalized + y * row_bytes, to.width, to.Pixel(0, y, 0));
     }
   }
 
@@ -240,7 +257,7 @@ class ProgramU8 final : public Program {
   }
 
   Preprocessing preprocessing_;
-  std::array<uint8_t, 3> picture_border_;
+  std::vector<uint8_t> border_row_;                    // of the picture: [W + 2 * border, 3]
   std::vector<ActivationQuantization> quantizations_;  // by value
   std::vector<StepU8> steps_;
   AlignedVector<uint8_t> scratch_;  // decoded panels

@@ -31,7 +31,7 @@ void Conv2dF32(const PackedConv2dF32& packed, const NhwcView<const float>& input
                const NhwcView<float>& output, const EpilogueF32& epilogue, ThreadPool* pool) {
   const int num_threads = pool == nullptr ? 1 : pool->num_threads();
   const ConvChunks chunks(output.batch * output.height * output.width, packed.num_panels(),
-                          num_threads);
+                          {.num_threads = num_threads});
   const int64_t rows_per_pass = FilterRowsPerPass(packed.shape);
   const auto convolve = HWY_DYNAMIC_DISPATCH(ConvolveChunk);
   const auto body = [&](int64_t index, int /*thread*/) {
