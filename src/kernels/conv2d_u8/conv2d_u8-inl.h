@@ -57,6 +57,7 @@ struct TileContextU8 {
   int64_t weight_stride;   // bytes from one step to the next
   const float* scale;      // of the first column
   const float* bias;
+  const int32_t* starts;  // of the sums, where kStartsFromWeights
   int64_t num_rows;
   int64_t row_steps;
   int64_t input_row_stride;
@@ -217,7 +218,7 @@ HWY_NOINLINE void ConvolveTileU8(const TileContextU8& context,
   DEIXIS_UNROLL
   for (int p = 0; p < kPixels; ++p) {
     DEIXIS_UNROLL
-    for (int v = 0; v < kVectors; ++v) sums[p][v] = Dot::Zero();
+    for (int v = 0; v < kVectors; ++v) sums[p][v] = Dot::Start(context.starts + v * kSumLanes);
   }
 
   const uint8_t* HWY_RESTRICT weights = context.weights;
@@ -264,7 +265,7 @@ HWY_NOINLINE void ConvolveRunsU8(const TileContextU8& context,
   DEIXIS_UNROLL
   for (int p = 0; p < kRuns * kRunPixels; ++p) {
     DEIXIS_UNROLL
-    for (int v = 0; v < kVectors; ++v) sums[p][v] = Dot::Zero();
+    for (int v = 0; v < kVectors; ++v) sums[p][v] = Dot::Start(context.starts + v * kSumLanes);
   }
 
   const uint8_t* HWY_RESTRICT weights = context.weights;
@@ -420,6 +421,8 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
   const int64_t width =
       std::min(PackedConv2dU8::kPanelChannels, packed.layout().padded_channels() - first);
   const uint8_t* panel = PanelWeights(packed, first, width, scratch);
+  HWY_ALIGN int32_t starts[PackedConv2dU8::kPanelChannels];
+  if constexpr (kStartsFromWeights<Dot>) FillStarts<Dot>(panel, width, packed.num_steps(), starts);
   const bool has_residual = epilogue.residual.data != nullptr;
   const PixelWalk<uint8_t, Out, uint8_t> walk(input, output, epilogue.residual, shape,
                                               chunk.pixel_begin);
@@ -445,6 +448,7 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
                                 .weight_stride = 4 * width,
                                 .scale = packed.scale.data() + first + column,
                                 .bias = packed.bias.data() + first + column,
+                                .starts = starts + column,
                                 .num_rows = shape.filter_height,
                                 .row_steps = packed.layout().row_steps(),
                                 .input_row_stride = input.row_stride,
@@ -482,12 +486,9 @@ template <typename Out>
 HWY_INLINE void ConvolveChunkU8(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
                                 const NhwcView<Out>& output, const EpilogueU8& epilogue,
                                 const ConvChunk& chunk, const PanelScratchU8& scratch) {
-#if DEIXIS_HAVE_VNNI
-  if (HasVnni()) {
-    return ConvolveChunkWith<VnniDot>(packed, input, output, epilogue, chunk, scratch);
-  }
-#endif
-  ConvolveChunkWith<ExactDot>(packed, input, output, epilogue, chunk, scratch);
+  WithBestDot([&](auto dot) {
+    ConvolveChunkWith<decltype(dot)>(packed, input, output, epilogue, chunk, scratch);
+  });
 }
 
 void ConvolveChunkToU8(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,

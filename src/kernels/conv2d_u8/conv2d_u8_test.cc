@@ -10,14 +10,15 @@
 
 #include "base/rng.h"
 #include "base/testing/compare.h"
-#include "kernels/cpu_features.h"
 #include "kernels/targets.h"
+#include "kernels/testing/targets_to_test.h"
 
 namespace deixis {
 namespace {
 
 using testing::FirstBitDifference;
 using testing::GuardedBuffer;
+using testing::TargetsToTest;
 
 struct Case {
   Conv2dShape shape;
@@ -138,15 +139,11 @@ void Check(const Case& c, uint64_t seed, ThreadPool* pool = nullptr) {
   for (const WeightForm8 form : {WeightForm8::kInt8, WeightForm8::kCodebook4}) {
     const PackedConv2dU8 packed = problem.Pack(form);
     const char* name = form == WeightForm8::kInt8 ? "int8" : "codebook";
-    for (const KernelTarget& target : SupportedKernelTargets()) {
+    for (const KernelTarget& target : TargetsToTest()) {
       const ScopedKernelTarget forced(target);
-      auto mismatch = problem.Mismatch(packed, pool);
-      EXPECT_FALSE(mismatch) << name << " on " << target.name << ", seed " << seed << ", " << c
-                             << ": " << *mismatch;
-      const ScopedWithoutDotInstructions plain;
-      mismatch = problem.Mismatch(packed, pool);
-      EXPECT_FALSE(mismatch) << name << " on " << target.name << " without a dot instruction, seed "
-                             << seed << ", " << c << ": " << *mismatch;
+      const auto mismatch = problem.Mismatch(packed, pool);
+      EXPECT_FALSE(mismatch) << name << " on " << target.FullName() << ", seed " << seed << ", "
+                             << c << ": " << *mismatch;
     }
   }
 }
@@ -198,11 +195,14 @@ TEST(Conv2dU8, NothingToDo) {
   Check({.shape = {0, 20, 3, 3, 1, 1}, .height = 4, .width = 4}, 703);             // bias only
 }
 
+// Random shapes, strides, channel counts and K, each on every target, as int8 and as codebook.
+constexpr int kNumRandomShapes = 1000;
+
 TEST(Conv2dU8, RandomShapes) {
   const uint64_t seed = 20261122;
   Rng rng(seed);
   ThreadPool pool(3);
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < kNumRandomShapes; ++i) {
     const auto upto = [&](uint64_t limit) { return static_cast<int64_t>(rng.Below(limit)); };
     const Case c{
         .shape = {1 + upto(40), 1 + upto(150), 1 + upto(5), 1 + upto(5), 1 + upto(3), upto(4)},

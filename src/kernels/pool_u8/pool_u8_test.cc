@@ -68,30 +68,68 @@ TEST(MaxPoolU8, ShapesChannelsAndEdges) {
   CheckMaxPool({3, 2, 0}, {.height = 2, .width = 2, .channels = 5}, 903);  // no output
 }
 
-TEST(GlobalAveragePoolU8, AgreesWithPlainLoops) {
+TEST(MaxPoolU8, RandomShapes) {
+  const uint64_t seed = 20261122;
+  Rng rng(seed);
+  for (uint64_t i = 0; i < 1000; ++i) {
+    const auto upto = [&](uint64_t limit) { return static_cast<int64_t>(rng.Below(limit)); };
+    const int64_t filter = 1 + upto(5);
+    const int64_t padding = upto(static_cast<uint64_t>(filter / 2 + 1));
+    CheckMaxPool({filter, 1 + upto(4), padding},
+                 {.batch = 1 + upto(2),
+                  .height = 1 + upto(12),
+                  .width = 1 + upto(12),
+                  .channels = 1 + upto(150),
+                  .border = upto(3)},
+                 seed + i);
+  }
+}
+
+void CheckGlobalAverage(const NhwcExtents& in, uint64_t largest, uint64_t seed) {
+  Rng rng(seed);
+  NhwcBuffer<uint8_t> input(in);
+  FillRandom(rng, largest, input.view());
+  const int64_t count = in.batch * in.channels;
+  std::vector<uint8_t> expected(static_cast<size_t>(count));
+  const AverageU8 average{
+      .factor = static_cast<float>(rng.Uniform(0.5, 3)) / static_cast<float>(in.height * in.width),
+      .offset = static_cast<float>(rng.Uniform(-20, 20))};
+  GlobalAveragePoolU8Reference(average, input.view(), expected.data());
+  for (const KernelTarget& target : SupportedKernelTargets()) {
+    const ScopedKernelTarget forced(target);
+    GuardedBuffer<uint8_t> actual(count, 1);
+    GlobalAveragePoolU8(average, input.view(), actual.data());
+    const auto difference = FirstBitDifference<uint8_t>(actual.span(), expected);
+    EXPECT_FALSE(difference) << target.name << ", seed " << seed << ", " << in.height << "x"
+                             << in.width << "x" << in.channels << ": " << *difference;
+    EXPECT_TRUE(actual.GuardsAreIntact());
+  }
+}
+
+TEST(GlobalAveragePoolU8, ChannelsAroundLanes) {
   uint64_t seed = 50;
   for (const int64_t channels : {1, 5, 16, 31, 64, 67}) {
     for (const int64_t side : {1, 2, 7, 30}) {
       for (const uint64_t largest : {1, 255}) {
-        Rng rng(++seed);
-        NhwcBuffer<uint8_t> input(
-            {.batch = 2, .height = side, .width = side + 1, .channels = channels, .border = 1});
-        FillRandom(rng, largest, input.view());
-        std::vector<uint8_t> expected(static_cast<size_t>(2 * channels));
-        const AverageU8 average{.factor = static_cast<float>(rng.Uniform(0.5, 3)) /
-                                          static_cast<float>(side * (side + 1)),
-                                .offset = static_cast<float>(rng.Uniform(-20, 20))};
-        GlobalAveragePoolU8Reference(average, input.view(), expected.data());
-        for (const KernelTarget& target : SupportedKernelTargets()) {
-          const ScopedKernelTarget forced(target);
-          GuardedBuffer<uint8_t> actual(2 * channels, 1);
-          GlobalAveragePoolU8(average, input.view(), actual.data());
-          const auto difference = FirstBitDifference<uint8_t>(actual.span(), expected);
-          EXPECT_FALSE(difference) << target.name << ", seed " << seed << ": " << *difference;
-          EXPECT_TRUE(actual.GuardsAreIntact());
-        }
+        CheckGlobalAverage(
+            {.batch = 2, .height = side, .width = side + 1, .channels = channels, .border = 1},
+            largest, ++seed);
       }
     }
+  }
+}
+
+TEST(GlobalAveragePoolU8, RandomShapes) {
+  const uint64_t seed = 20261122;
+  Rng rng(seed);
+  for (uint64_t i = 0; i < 1000; ++i) {
+    const auto upto = [&](uint64_t limit) { return static_cast<int64_t>(rng.Below(limit)); };
+    CheckGlobalAverage({.batch = 1 + upto(2),
+                        .height = 1 + upto(14),
+                        .width = 1 + upto(14),
+                        .channels = 1 + upto(150),
+                        .border = upto(3)},
+                       255, seed + i);
   }
 }
 
