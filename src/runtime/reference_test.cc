@@ -31,7 +31,8 @@ TEST(Reference, ImageNetResnet18OnAPreprocessedPicture) {
   GTEST_SKIP() << "built without the reader of .pth files: no ImageNet ResNet-18";
 #endif
   const char* folder = std::getenv("DEIXIS_DATA");
-  if (folder == nullptr) GTEST_SKIP() << "DEIXIS_DATA is not set: no ImageNet ResNet-18";
+  if (folder == nullptr || *folder == 0)
+    GTEST_SKIP() << "DEIXIS_DATA is not set: no ImageNet ResNet-18";
   const std::string data(folder);
   const auto model = LoadModel(data + "/imagenet_resnet18/resnet18.pth");
   ASSERT_TRUE(model.ok()) << model.error().message;

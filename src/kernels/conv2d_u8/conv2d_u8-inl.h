@@ -422,7 +422,8 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
       std::min(PackedConv2dU8::kPanelChannels, packed.layout().padded_channels() - first);
   const uint8_t* panel = PanelWeights(packed, first, width, scratch);
   HWY_ALIGN int32_t starts[PackedConv2dU8::kPanelChannels];
-  if constexpr (kStartsFromWeights<Dot>) FillStarts<Dot>(panel, width, packed.num_steps(), starts);
+  if constexpr (kStartsFromWeights<Dot>)
+    FillStarts<Dot>(panel, width, packed.layout().num_steps(), starts);
   const bool has_residual = epilogue.residual.data != nullptr;
   const PixelWalk<uint8_t, Out, uint8_t> walk(input, output, epilogue.residual, shape,
                                               chunk.pixel_begin);
