@@ -44,21 +44,36 @@ WinogradTransforms MakeTransforms(int output, std::span<const double> points) {
   return transforms;
 }
 
-// G g G^T of one filter [3][3], in float64.
-void TransformFilter(const WinogradTransforms& transforms, const float* filter, double* to) {
-  double half[kMaxInput][kFilter] = {};
+// G g G^T of the filters of one input channel and a panel's output channels, summed in float64.
+// `filters` points at the first one's [3][3], the next one follows after `filter_stride` floats;
+// `to` at the first position's, the next one follows after `position_stride`.
+void TransformFilters(const WinogradTransforms& transforms, const float* filters,
+                      int64_t filter_stride, int64_t num_filters, float* to,
+                      int64_t position_stride) {
+  // The innermost loops run over filters, so that the compiler makes vectors of them.
+  constexpr int64_t kPanel = PackedWinogradF32::kPanelChannels;
+  double taps[kFilter * kFilter][kPanel] = {};
+  for (int64_t o = 0; o < num_filters; ++o) {
+    for (int64_t rs = 0; rs < kFilter * kFilter; ++rs)
+      taps[rs][o] = filters[o * filter_stride + rs];
+  }
+  double half[kMaxInput][kFilter][kPanel] = {};
   for (int i = 0; i < transforms.input; ++i) {
     for (int r = 0; r < kFilter; ++r) {
+      const double factor = transforms.filter_transform[i][r];
       for (int s = 0; s < kFilter; ++s) {
-        half[i][s] += transforms.filter_transform[i][r] * double{filter[r * kFilter + s]};
+        for (int64_t o = 0; o < kPanel; ++o) half[i][s][o] += factor * taps[r * kFilter + s][o];
       }
     }
   }
   for (int i = 0; i < transforms.input; ++i) {
-    for (int j = 0; j < transforms.input; ++j) {
-      double sum = 0;
-      for (int s = 0; s < kFilter; ++s) sum += half[i][s] * transforms.filter_transform[j][s];
-      to[i * transforms.input + j] = sum;
+    for (int j = 0; j < transforms.input; ++j, to += position_stride) {
+      const double* factors = transforms.filter_transform[j];
+      for (int64_t o = 0; o < num_filters; ++o) {
+        const double sum =
+            half[i][0][o] * factors[0] + half[i][1][o] * factors[1] + half[i][2][o] * factors[2];
+        to[o] = static_cast<float>(sum);
+      }
     }
   }
 }
@@ -85,18 +100,14 @@ PackedWinogradF32 PackWinogradF32(const Conv2dShape& shape, int output_tile,
   packed.bias.assign(static_cast<size_t>(padded), 0.0f);
   std::copy(bias.begin(), bias.end(), packed.bias.begin());
 
-  for (int64_t o = 0; o < shape.out_channels; ++o) {
-    const int64_t first = o / kPanel * kPanel;
+  for (int64_t first = 0; first < shape.out_channels; first += kPanel) {
     const int64_t width = std::min(kPanel, padded - first);
     float* panel = packed.weights.data() + first * num_positions * shape.in_channels;
     for (int64_t c = 0; c < shape.in_channels; ++c) {
-      double transformed[kMaxInput * kMaxInput];
-      TransformFilter(transforms, weights.data() + (o * shape.in_channels + c) * kFilter * kFilter,
-                      transformed);
-      for (int64_t k = 0; k < num_positions; ++k) {
-        panel[(k * shape.in_channels + c) * width + (o - first)] =
-            static_cast<float>(transformed[k]);
-      }
+      TransformFilters(
+          transforms, weights.data() + (first * shape.in_channels + c) * kFilter * kFilter,
+          shape.in_channels * kFilter * kFilter, std::min(kPanel, shape.out_channels - first),
+          panel + c * width, shape.in_channels * width);
     }
   }
   return packed;

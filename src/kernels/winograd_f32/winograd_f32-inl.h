@@ -209,12 +209,20 @@ HWY_INLINE void WithConstant(int64_t count, const Body& body) {
   body(std::integral_constant<int, kMax>());
 }
 
-// All rows of a product for the columns of one register tile. Rows are shared out evenly: 49 are
-// 4 x 6 and 5 x 5, not 8 x 6 and one whose few sums would wait for each other.
+// How many register tiles the rows of a product are shared out among, evenly: 49 are 4 x 6 and
+// 5 x 5, not 8 x 6 and one whose few sums would wait for each other. Few rows take more tiles, if
+// there are four rows for each: every tile fetches a line per step of the next position's weights,
+// of which there are as many as steps in `width / 16` tiles.
+HWY_INLINE int64_t NumRowTiles(int64_t num_rows, int64_t max_pixels, int64_t width) {
+  return std::max((num_rows + max_pixels - 1) / max_pixels,
+                  std::min(width / WinogradLayout::kLine, (num_rows + 3) / 4));
+}
+
+// All rows of a product for the columns of one register tile.
 template <int kMaxPixels, int kVectors>
 HWY_INLINE void MultiplyColumns(const WinogradProduct& product, int64_t num_rows, int64_t column,
                                 Prefetch& prefetch) {
-  int64_t num_tiles = (num_rows + kMaxPixels - 1) / kMaxPixels;
+  int64_t num_tiles = NumRowTiles(num_rows, kMaxPixels, product.width);
   for (int64_t row = 0; row < num_rows; --num_tiles) {
     const int64_t count = (num_rows - row + num_tiles - 1) / num_tiles;
     const auto [lines, stride] = prefetch.Take(product.num_terms);
@@ -317,9 +325,9 @@ void MultiplyPanel(const WinogradBlock& block, const PackedWinogradF32& packed,
   const int64_t position_size = in_channels * panel.width;
   const float* end = packed.weights.data() + packed.weights.size();
   const float* weights = panel.weights;
-  // A step reads kFullColumns of the weights' columns for up to six rows.
-  const int64_t num_tiles =
-      (block.num_tiles() + 5) / 6 * ((panel.width + kFullColumns - 1) / kFullColumns);
+  // A step reads kFullColumns of the weights' columns.
+  const int64_t num_tiles = NumRowTiles(block.num_tiles(), 6, panel.width) *
+                            ((panel.width + kFullColumns - 1) / kFullColumns);
   const int64_t stride =
       std::clamp<int64_t>((panel.width + num_tiles - 1) / std::max<int64_t>(num_tiles, 1), 1, 16);
   for (int64_t k = 0; k < layout.num_positions; ++k, weights += position_size) {
