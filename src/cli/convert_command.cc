@@ -59,8 +59,7 @@ Result<OnnxExportOptions> OnnxOptionsOf(const Arguments& arguments, Target targe
 
 Status ApplyClasses(const std::string& path, Model& model) {
   DEIXIS_ASSIGN(std::vector<std::string> names, ReadClassNames(path));
-  const int64_t expected = model.task == Task::kClassify ? model.architecture.num_outputs
-                                                         : model.architecture.num_outputs / 2;
+  const int64_t expected = NumCategories(model);
   if (static_cast<int64_t>(names.size()) != expected) {
     return InvalidData(path + ": expected " + Counted(expected, "name") +
                            ", one per category of the model, found " +

@@ -6,6 +6,7 @@
 #include "cli/interrupt.h"
 #include "cli/models.h"
 #include "compress/evaluate.h"
+#include "compress/metrics.h"
 #include "compress/picture_set.h"
 #include "format/printable.h"
 #include "network/model.h"
@@ -136,6 +137,16 @@ void ReportLocation(const Measured& measured, Console& console) {
   facts.Add("error", console.style().Bold(FormatFixed(evaluation.mean_error_px(), 2) + " px") +
                          " mean, " + FormatFixed(evaluation.median_error_px(), 2) + " median, " +
                          FormatFixed(evaluation.p95_error_px(), 2) + " p95");
+  const auto& marked = evaluation.presence_where_marked;
+  const auto& absent = evaluation.presence_where_absent;
+  const bool judges_presence = !marked.empty() && !absent.empty();
+  const double roc = AreaUnderRoc(marked, absent);
+  const double false_positives = FalsePositivesAtRecall(marked, absent, 0.95);
+  if (judges_presence) {
+    facts.Add("presence", FormatFixed(roc, 4) + " area under the curve, " +
+                              FormatPercent(false_positives, 1) +
+                              " false positives at 95 % recall");
+  }
   facts.Add("pictures", FormatInteger(evaluation.images) + ", " +
                             FormatInteger(static_cast<int64_t>(evaluation.errors_px.size())) +
                             " of them marked");
@@ -147,6 +158,10 @@ void ReportLocation(const Measured& measured, Console& console) {
   result["mean_error_px"] = evaluation.mean_error_px();
   result["median_error_px"] = evaluation.median_error_px();
   result["p95_error_px"] = evaluation.p95_error_px();
+  if (judges_presence) {
+    result["presence_auroc"] = roc;
+    result["presence_fpr_at_95_recall"] = false_positives;
+  }
   console.SetResult("eval", std::move(result));
 }
 

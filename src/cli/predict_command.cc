@@ -7,6 +7,7 @@
 #include "cli/console.h"
 #include "cli/models.h"
 #include "cli/speak.h"
+#include "compress/metrics.h"
 #include "format/printable.h"
 #include "network/model.h"
 #include "runtime/executor.h"
@@ -62,7 +63,8 @@ Prediction Classification(const Model& model, std::span<const float> logits, int
   return prediction;
 }
 
-// Outputs are x, y per category, each -1..1 over the picture as the model sees it.
+// Outputs are x, y per category, each -1..1 over the picture as the model sees it; then, of models
+// that tell presence, its logits.
 Prediction Location(const Model& model, std::span<const float> outputs, const Style& style) {
   const auto height = static_cast<double>(model.preprocessing.height_px);
   const auto width = static_cast<double>(model.preprocessing.width_px);
@@ -70,17 +72,24 @@ Prediction Location(const Model& model, std::span<const float> outputs, const St
                {"x", Align::kRight},
                {"y", Align::kRight},
                {"x px", Align::kRight},
-               {"y px", Align::kRight}});
+               {"y px", Align::kRight},
+               {model.tells_presence ? "there" : "", Align::kRight}});
   Json points = Json::array();
-  for (size_t i = 0; i + 1 < outputs.size(); i += 2) {
-    const double x = outputs[i];
-    const double y = outputs[i + 1];
+  for (int64_t category = 0; category < NumCategories(model); ++category) {
+    const double x = outputs[2 * category];
+    const double y = outputs[2 * category + 1];
     const double x_px = (x + 1) / 2 * width;
     const double y_px = (y + 1) / 2 * height;
-    const std::string label = ClassName(model, static_cast<int64_t>(i / 2));
+    const std::string label = ClassName(model, category);
     points.push_back(Json{{"label", label}, {"x", x}, {"y", y}, {"x_px", x_px}, {"y_px", y_px}});
+    std::string there;
+    if (model.tells_presence) {
+      const double presence = Logistic(outputs[PresenceOutput(model, category)]);
+      points.back()["presence"] = presence;
+      there = FormatPercent(presence);
+    }
     table.AddRow({Printable(label), FormatFixed(x, 3), FormatFixed(y, 3), FormatFixed(x_px, 1),
-                  FormatFixed(y_px, 1)});
+                  FormatFixed(y_px, 1), there});
   }
   Prediction prediction;
   prediction.label = points.empty() ? "" : points.front()["label"].get<std::string>();
@@ -173,7 +182,8 @@ constinit const Command kPredictCommand = {
         "Each picture is resized as the model says and run once. A picture that cannot be read is "
         "told at the end; the others are answered all the same.\n\n"
         "A model that locates gives x and y from -1 (left, top) to 1 (right, bottom) of the "
-        "picture as it sees it.",
+        "picture as it sees it and, if it was taught with pictures that lack the thing, how likely "
+        "it is there.",
     .positionals = kPositionals,
     .flags = kFlags,
     .examples = kExamples,

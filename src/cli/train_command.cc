@@ -49,6 +49,11 @@ Status RunTrain(const Arguments& arguments, Console& console) {
   facts.Add("held out", task == Task::kLocate
                             ? FormatFixed(taught.held_out_error_px, 2) + " px mean error"
                             : FormatPercent(taught.held_out_top1) + " named right");
+  if (taught.model.tells_presence) {
+    facts.Add("presence", FormatFixed(taught.held_out_presence_roc, 4) + " area under the curve, " +
+                              FormatPercent(taught.held_out_presence_fpr95, 1) +
+                              " false positives at 95 % recall, held out");
+  }
   console.Print(facts.Render(console.style()));
   Json result{{"model", out},
               {"backbone", backbone_path},
@@ -59,6 +64,10 @@ Status RunTrain(const Arguments& arguments, Console& console) {
               {"file_bytes", file_bytes}};
   const char* score = task == Task::kLocate ? "held_out_mean_error_px" : "held_out_top1";
   result[score] = task == Task::kLocate ? taught.held_out_error_px : taught.held_out_top1;
+  if (taught.model.tells_presence) {
+    result["held_out_presence_auroc"] = taught.held_out_presence_roc;
+    result["held_out_presence_fpr_at_95_recall"] = taught.held_out_presence_fpr95;
+  }
   console.SetResult("train", std::move(result));
   return Ok();
 }

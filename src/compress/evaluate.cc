@@ -16,8 +16,7 @@ namespace deixis {
 namespace {
 
 Status CheckCategories(const Model& model, const Dataset& dataset) {
-  const int64_t outputs_per_category = model.task == Task::kLocate ? 2 : 1;
-  const int64_t outputs = model.architecture.num_outputs / outputs_per_category;
+  const int64_t outputs = NumCategories(model);
   for (const Sample& sample : dataset.samples) {
     if (sample.label >= 0 && sample.label < outputs) continue;
     return InvalidData(dataset.folder + ": expected labels 0 to " + std::to_string(outputs - 1) +
@@ -107,6 +106,7 @@ Result<Evaluation> Evaluate(const Model& model, PictureSet& pictures,
   std::vector<int> ranks(images);
   std::vector<double> cross_entropies(images);
   std::vector<double> errors_px(locates ? images : 0);
+  std::vector<double> presences(model.tells_presence ? images : 0);
   Tally tally;
   const auto work = [&](Executor& executor) {
     std::vector<uint8_t> pixels(pictures.picture_bytes());
@@ -123,6 +123,9 @@ Result<Evaluation> Evaluate(const Model& model, PictureSet& pictures,
         const Point answer = PixelFromUnit({logits[2 * sample.label], logits[2 * sample.label + 1]},
                                            *size, pictures.preprocessing());
         errors_px[i] = std::hypot(answer.x - sample.point_px->x, answer.y - sample.point_px->y);
+      }
+      if (model.tells_presence) {
+        presences[i] = Logistic(logits[PresenceOutput(model, sample.label)]);
       }
       if (options.keep_logits) {
         std::copy(logits.begin(), logits.end(), evaluation.logits.begin() + i * outputs);
@@ -147,7 +150,12 @@ Result<Evaluation> Evaluate(const Model& model, PictureSet& pictures,
   // Summed in order, so that the figures do not depend on the number of threads.
   for (int64_t i = 0; i < images; ++i) {
     if (locates) {
-      if (pictures.sample(i).point_px) evaluation.errors_px.push_back(errors_px[i]);
+      const bool is_marked = pictures.sample(i).point_px.has_value();
+      if (is_marked) evaluation.errors_px.push_back(errors_px[i]);
+      if (model.tells_presence) {
+        (is_marked ? evaluation.presence_where_marked : evaluation.presence_where_absent)
+            .push_back(presences[i]);
+      }
       continue;
     }
     evaluation.correct += ranks[i] == 0 ? 1 : 0;

@@ -31,6 +31,10 @@ struct Evaluation {
   // Locate models only: the distance of each marked picture's answer to its mark, in the picture's
   // own pixels.
   std::vector<double> errors_px;
+  // Of models that tell presence: its probability for each picture's category, of the pictures
+  // where it is marked and of those where it is not.
+  std::vector<double> presence_where_marked;
+  std::vector<double> presence_where_absent;
   double seconds = 0;  // wall clock, decoding included
 
   double top1() const { return Share(correct); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <vector>
 
 namespace deixis {
@@ -67,6 +68,32 @@ double Quantile(std::span<const double> values, double share) {
   const size_t below = static_cast<size_t>(place);
   const size_t above = std::min(below + 1, sorted.size() - 1);
   return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+double Logistic(double logit) { return 1 / (1 + std::exp(-logit)); }
+
+double AreaUnderRoc(std::span<const double> positives, std::span<const double> negatives) {
+  if (positives.empty() || negatives.empty()) return 0;
+  std::vector<double> sorted(negatives.begin(), negatives.end());
+  std::ranges::sort(sorted);
+  double won = 0;
+  for (const double score : positives) {
+    const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), score);
+    won += static_cast<double>(first - sorted.begin()) + 0.5 * static_cast<double>(last - first);
+  }
+  return won / (static_cast<double>(positives.size()) * static_cast<double>(negatives.size()));
+}
+
+double FalsePositivesAtRecall(std::span<const double> positives, std::span<const double> negatives,
+                              double recall) {
+  if (positives.empty() || negatives.empty()) return 0;
+  std::vector<double> sorted(positives.begin(), positives.end());
+  std::ranges::sort(sorted, std::greater<>());
+  const auto wanted = static_cast<size_t>(std::ceil(recall * static_cast<double>(sorted.size())));
+  const double threshold = sorted[std::clamp<size_t>(wanted, 1, sorted.size()) - 1];
+  const auto accepted =
+      std::ranges::count_if(negatives, [&](double score) { return score >= threshold; });
+  return static_cast<double>(accepted) / static_cast<double>(negatives.size());
 }
 
 }  // namespace deixis

@@ -25,6 +25,17 @@ struct LogitComparison {
 LogitComparison CompareLogits(std::span<const float> first, std::span<const float> second,
                               int64_t num_outputs);
 
+// 1 / (1 + exp(-logit)).
+double Logistic(double logit);
+
+// How well a score tells positives from negatives: the chance that a positive scores higher than a
+// negative, ties counting half (the area under the ROC curve). 0 without either. O(n log n).
+double AreaUnderRoc(std::span<const double> positives, std::span<const double> negatives);
+// The share of negatives that score at least what `recall` (0..1) of the positives score at least:
+// the false positives at that recall. 0 without either. O(n log n).
+double FalsePositivesAtRecall(std::span<const double> positives, std::span<const double> negatives,
+                              double recall);
+
 // The value below which `share` (0..1) of `values` lie, linear between neighbours, as numpy's
 // percentile. Not empty. O(n log n).
 double Quantile(std::span<const double> values, double share);

@@ -74,5 +74,25 @@ TEST(Quantile, LiesBetweenNeighbours) {
   EXPECT_DOUBLE_EQ(Quantile(std::vector<double>{7}, 0.95), 7.0);
 }
 
+TEST(AreaUnderRoc, HandComputed) {
+  using Scores = std::vector<double>;
+  EXPECT_DOUBLE_EQ(AreaUnderRoc(Scores{0.9, 0.8}, Scores{0.1, 0.2, 0.3}), 1);
+  EXPECT_DOUBLE_EQ(AreaUnderRoc(Scores{0.1}, Scores{0.9}), 0);
+  EXPECT_DOUBLE_EQ(AreaUnderRoc(Scores{0.5, 0.5}, Scores{0.5}), 0.5);
+  // Of six pairs 0.4 wins one, 0.8 all three.
+  EXPECT_DOUBLE_EQ(AreaUnderRoc(Scores{0.4, 0.8}, Scores{0.3, 0.5, 0.6}), 4.0 / 6);
+  EXPECT_DOUBLE_EQ(AreaUnderRoc(Scores{}, Scores{0.5}), 0);
+}
+
+TEST(FalsePositivesAtRecall, HandComputed) {
+  using Scores = std::vector<double>;
+  const Scores positives = {0.9, 0.8, 0.7, 0.2};
+  const Scores negatives = {0.1, 0.3, 0.75, 0.95, 0.0};
+  EXPECT_DOUBLE_EQ(FalsePositivesAtRecall(positives, negatives, 0.75), 2.0 / 5);  // at 0.7
+  EXPECT_DOUBLE_EQ(FalsePositivesAtRecall(positives, negatives, 0.76), 3.0 / 5);  // at 0.2
+  EXPECT_DOUBLE_EQ(FalsePositivesAtRecall(positives, negatives, 0.0), 1.0 / 5);   // at 0.9
+  EXPECT_DOUBLE_EQ(FalsePositivesAtRecall(positives, Scores{}, 0.95), 0);
+}
+
 }  // namespace
 }  // namespace deixis

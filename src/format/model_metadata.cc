@@ -17,10 +17,11 @@ constexpr std::string_view kTaskKey = "deixis.task";
 constexpr std::string_view kClassNamesKey = "deixis.class_names";
 constexpr std::string_view kPreprocessingKey = "deixis.preprocessing";
 constexpr std::string_view kLayersKey = "deixis.layers";
+constexpr std::string_view kPresenceKey = "deixis.presence";
 constexpr std::string_view kActivationsKey = "deixis.activations";
-constexpr std::string_view kOwnKeys[] = {kFormatKey,     kArchitectureKey,  kTaskKey,
-                                         kClassNamesKey, kPreprocessingKey, kLayersKey,
-                                         kActivationsKey};
+constexpr std::string_view kOwnKeys[] = {kFormatKey,      kArchitectureKey,  kTaskKey,
+                                         kClassNamesKey,  kPreprocessingKey, kLayersKey,
+                                         kActivationsKey, kPresenceKey};
 constexpr int64_t kMaxPixels = 16384;
 
 bool IsOwnKey(std::string_view key) {
@@ -192,6 +193,13 @@ Result<ModelMetadata> ReadModelMetadata(const TensorFile& file) {
   if (metadata.task != "classify" && metadata.task != "locate") {
     return KeyError(kTaskKey, "expected classify or locate, found " + Quoted(metadata.task));
   }
+  if (const std::string* presence = file.FindMetadata(kPresenceKey)) {
+    if (*presence != "logits" || metadata.task != "locate") {
+      return KeyError(kPresenceKey, "expected logits, for the task locate, found " +
+                                        Quoted(*presence) + " for the task " + metadata.task);
+    }
+    metadata.tells_presence = true;
+  }
   DEIXIS_ASSIGN(metadata.class_names, ReadClassNames(file));
   DEIXIS_ASSIGN(metadata.preprocessing, ReadPreprocessing(file));
   DEIXIS_ASSIGN(metadata.activations, ReadActivations(file));
@@ -206,6 +214,7 @@ void WriteModelMetadata(const ModelMetadata& metadata, TensorFile& file) {
   file.metadata.emplace_back(kFormatKey, std::to_string(kFormatVersion));
   file.metadata.emplace_back(kArchitectureKey, metadata.architecture);
   file.metadata.emplace_back(kTaskKey, metadata.task);
+  if (metadata.tells_presence) file.metadata.emplace_back(kPresenceKey, "logits");
   file.metadata.emplace_back(kClassNamesKey, ToJson(names));
   file.metadata.emplace_back(kPreprocessingKey, PreprocessingJson(metadata.preprocessing));
   if (!metadata.activations.empty()) {

@@ -21,6 +21,7 @@ inline constexpr int kFormatVersion = 1;
 struct ModelMetadata {
   std::string architecture;              // "resnet18"
   std::string task = "classify";         // "classify" or "locate"
+  bool tells_presence = false;           // "locate" with a logit of presence per category
   std::vector<std::string> class_names;  // may be empty
   Preprocessing preprocessing;
   // By name of the layer or node that makes the value; empty for a network that runs in fp32.

@@ -51,6 +51,23 @@ TEST(ModelMetadata, RoundTrip) {
               ElementsAre(Pair("deixis.source.sha256", "00ff"), Pair("format", "pt")));
 }
 
+TEST(ModelMetadata, PresenceIsForModelsThatLocate) {
+  ModelMetadata metadata = MakeMetadata();
+  metadata.task = "locate";
+  metadata.tells_presence = true;
+  TensorFile file;
+  WriteModelMetadata(metadata, file);
+  const auto read = ReadModelMetadata(file);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_TRUE(read->tells_presence);
+  for (auto& [key, value] : file.metadata) {
+    if (key == "deixis.task") value = "classify";
+  }
+  const auto wrong = ReadModelMetadata(file);
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_THAT(wrong.error().message, HasSubstr("metadata deixis.presence: expected logits"));
+}
+
 TEST(ModelMetadata, OwnKeysInProvenanceAreNotWrittenTwice) {
   ModelMetadata metadata = MakeMetadata();
   metadata.provenance.emplace_back("deixis.format", "9");

@@ -50,9 +50,11 @@ struct Model {
   Architecture architecture;
   Graph graph;
   Task task = Task::kClassify;
+  // kLocate only: after x and y of every category comes one logit for each, that it is in the
+  // picture at all.
+  bool tells_presence = false;
   Preprocessing preprocessing;
-  // Empty when the source names none; else num_outputs of them (kClassify) or half as many
-  // (kLocate).
+  // Empty when the source names none; else NumCategories() of them.
   std::vector<std::string> class_names;
   // By name of the graph's node. A palettized layer has its batch norm folded into scale and bias,
   // and no entry in batch_norms: the graph's node for it is then the identity.
@@ -68,6 +70,14 @@ struct Model {
   // written.
   std::vector<std::pair<std::string, std::string>> provenance;
 };
+
+// Outputs of the network that belong to one category: 1 (kClassify), 2 or, with presence, 3.
+int64_t OutputsPerCategory(const Model& model);
+int64_t NumCategories(const Model& model);
+// Of a model that tells presence: the output that is category's logit.
+inline int64_t PresenceOutput(const Model& model, int64_t category) {
+  return 2 * NumCategories(model) + category;
+}
 
 // The state dict inside a file, for RecognizeArchitecture: the dict and the prefix ("state_dict/",
 // "model_state_dict/", "module.", "model.", ...) under which the most names of a known network lie,

@@ -211,11 +211,12 @@ Status TakeParameters(Source source, Model& model) {
 }
 
 Status CheckClassNames(const Model& model) {
-  const int64_t outputs_per_class = model.task == Task::kLocate ? 2 : 1;
+  const int64_t outputs_per_class = OutputsPerCategory(model);
   const int64_t num_outputs = model.architecture.num_outputs;
   if (num_outputs % outputs_per_class != 0) {
-    return InvalidData("task locate: expected x and y per category, found " +
-                       std::to_string(num_outputs) + " outputs");
+    return InvalidData(std::string("task locate: expected x") +
+                       (model.tells_presence ? ", y and presence" : " and y") +
+                       " per category, found " + std::to_string(num_outputs) + " outputs");
   }
   const auto num_names = static_cast<int64_t>(model.class_names.size());
   if (num_names == 0 || num_names == num_outputs / outputs_per_class) return Ok();
@@ -257,6 +258,7 @@ Result<Model> FromDeixisFile(TensorFile file) {
   }
   model.graph = BuildGraph(model.architecture);
   model.task = metadata.task == "locate" ? Task::kLocate : Task::kClassify;
+  model.tells_presence = metadata.tells_presence;
   model.preprocessing = metadata.preprocessing;
   model.class_names = std::move(metadata.class_names);
   model.activations = std::move(metadata.activations);

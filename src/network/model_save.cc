@@ -48,6 +48,7 @@ Tensor DenseTensor(const LayerParameters& layer) {
 ModelMetadata MetadataOf(const Model& model) {
   return {.architecture = model.architecture.name,
           .task = model.task == Task::kLocate ? "locate" : "classify",
+          .tells_presence = model.tells_presence,
           .class_names = model.class_names,
           .preprocessing = model.preprocessing,
           .activations = model.activations,
@@ -64,6 +65,15 @@ PalettizedTensor AsItRuns(const Model& model, const Node& node, const Palettized
 }
 
 }  // namespace
+
+int64_t OutputsPerCategory(const Model& model) {
+  if (model.task == Task::kClassify) return 1;
+  return model.tells_presence ? 3 : 2;
+}
+
+int64_t NumCategories(const Model& model) {
+  return model.architecture.num_outputs / OutputsPerCategory(model);
+}
 
 std::vector<float> DenseWeights(const LayerParameters& layer) {
   if (const auto* palettized = std::get_if<PalettizedTensor>(&layer.weight)) {

@@ -127,15 +127,15 @@ Choice ChoosePenalty(const Matrix& embeddings, const Matrix& targets) {
   return best;
 }
 
-// Rows in an order in which every stretch of neighbours holds all categories in their shares:
-// category by category, picture i of n at place i / n.
-std::vector<int64_t> Interleaved(const PictureSet& pictures, const std::vector<int64_t>& samples) {
-  std::vector<int64_t> count(pictures.dataset().num_classes);
-  for (const int64_t i : samples) ++count[pictures.sample(i).label];
+// Indices 0 .. labels.size() - 1 in an order in which every stretch of neighbours holds all labels
+// in their shares: label by label, member i of n at place i / n.
+std::vector<int64_t> Interleaved(const std::vector<int>& labels) {
+  std::vector<int64_t> count(labels.empty() ? 0 : *std::ranges::max_element(labels) + 1);
+  for (const int label : labels) ++count[label];
   std::vector<std::pair<double, int64_t>> places;
   std::vector<int64_t> seen(count.size());
-  for (const int64_t i : samples) {
-    const int label = pictures.sample(i).label;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const int label = labels[i];
     places.emplace_back(static_cast<double>(seen[label]++) / static_cast<double>(count[label]), i);
   }
   std::ranges::sort(places);
@@ -162,39 +162,47 @@ Status CheckCategories(const PictureSet& pictures) {
   return Ok();
 }
 
+// The factor for logits under which probabilities cost least; cost(factor) is in any unit.
+template <typename Cost>
+double ChooseSharpness(const Cost& cost) {
+  double sharpness = 1.0;
+  double least = std::numeric_limits<double>::infinity();
+  for (double factor = 0.5; factor < 40.0; factor *= 1.15) {
+    const double of_factor = cost(factor);
+    if (of_factor >= least) continue;
+    least = of_factor;
+    sharpness = factor;
+  }
+  return sharpness;
+}
+
 QuickTeachResult TeachClassifier(const Model& backbone, const PictureSet& pictures,
                                  const Matrix& embeddings) {
   const Dataset& dataset = pictures.dataset();
-  std::vector<int64_t> all(pictures.size());
-  for (int64_t i = 0; i < pictures.size(); ++i) all[i] = i;
-  const std::vector<int64_t> order = Interleaved(pictures, all);
+  std::vector<int> labels;
+  for (const Sample& sample : dataset.samples) labels.push_back(sample.label);
+  const std::vector<int64_t> order = Interleaved(labels);
   const Matrix inputs = embeddings(order, Eigen::all);
   Matrix targets = Matrix::Constant(inputs.rows(), dataset.num_classes, -1.0);
-  for (int64_t row = 0; row < inputs.rows(); ++row) {
-    targets(row, pictures.sample(order[row]).label) = 1.0;
-  }
+  for (int64_t row = 0; row < inputs.rows(); ++row) targets(row, labels[order[row]]) = 1.0;
   const Choice choice = ChoosePenalty(inputs, targets);
-
-  // One temperature: the factor under which held-out probabilities cost least.
-  double sharpness = 1.0;
-  double least = std::numeric_limits<double>::infinity();
-  int64_t correct = 0;
-  for (double factor = 0.5; factor < 40.0; factor *= 1.15) {
-    double cost = 0;
-    int64_t right = 0;
-    for (int64_t row = 0; row < inputs.rows(); ++row) {
-      std::vector<float> logits(dataset.num_classes);
-      for (int label = 0; label < dataset.num_classes; ++label) {
-        logits[label] = static_cast<float>(factor * choice.predictions(row, label));
-      }
-      const int label = pictures.sample(order[row]).label;
-      cost += CrossEntropy(logits, label);
-      right += LargestLogit(logits) == label ? 1 : 0;
+  const auto logits_of = [&](int64_t row, double factor) {
+    std::vector<float> logits(dataset.num_classes);
+    for (int label = 0; label < dataset.num_classes; ++label) {
+      logits[label] = static_cast<float>(factor * choice.predictions(row, label));
     }
-    if (cost >= least) continue;
-    least = cost;
-    sharpness = factor;
-    correct = right;
+    return logits;
+  };
+  const double sharpness = ChooseSharpness([&](double factor) {
+    double cost = 0;
+    for (int64_t row = 0; row < inputs.rows(); ++row) {
+      cost += CrossEntropy(logits_of(row, factor), labels[order[row]]);
+    }
+    return cost;
+  });
+  int64_t correct = 0;
+  for (int64_t row = 0; row < inputs.rows(); ++row) {
+    correct += LargestLogit(logits_of(row, sharpness)) == labels[order[row]] ? 1 : 0;
   }
   const Ridge ridge = Fit(inputs, targets, choice.penalty);
   QuickTeachResult result;
@@ -205,19 +213,67 @@ QuickTeachResult TeachClassifier(const Model& backbone, const PictureSet& pictur
   return result;
 }
 
+// Whether the thing is in a picture: one logit, and its held-out probabilities.
+struct PresenceHead {
+  Ridge ridge;
+  std::vector<double> where_marked;
+  std::vector<double> where_absent;
+};
+
+PresenceHead TeachPresence(const Matrix& embeddings, const std::vector<int64_t>& marked,
+                           const std::vector<int64_t>& absent) {
+  std::vector<int64_t> rows = marked;
+  rows.insert(rows.end(), absent.begin(), absent.end());
+  std::vector<int> is_there(marked.size(), 1);
+  is_there.resize(rows.size(), 0);
+  const std::vector<int64_t> order = Interleaved(is_there);
+  Matrix inputs(rows.size(), embeddings.cols());
+  Matrix targets(rows.size(), 1);
+  for (size_t i = 0; i < order.size(); ++i) {
+    inputs.row(i) = embeddings.row(rows[order[i]]);
+    targets(i, 0) = is_there[order[i]] != 0 ? 1.0 : -1.0;
+  }
+  const Choice choice = ChoosePenalty(inputs, targets);
+  const double sharpness = ChooseSharpness([&](double factor) {
+    double cost = 0;
+    for (int64_t i = 0; i < targets.rows(); ++i) {
+      cost += std::log1p(std::exp(-factor * targets(i, 0) * choice.predictions(i, 0)));
+    }
+    return cost;
+  });
+  PresenceHead head;
+  head.ridge = Fit(inputs, targets, choice.penalty);
+  head.ridge.weight *= sharpness;
+  head.ridge.bias *= sharpness;
+  for (int64_t i = 0; i < targets.rows(); ++i) {
+    (targets(i, 0) > 0 ? head.where_marked : head.where_absent)
+        .push_back(Logistic(sharpness * choice.predictions(i, 0)));
+  }
+  return head;
+}
+
 Result<QuickTeachResult> TeachLocator(const Model& backbone, PictureSet& pictures,
                                       const Matrix& embeddings) {
   const Dataset& dataset = pictures.dataset();
   QuickTeachResult result;
-  Matrix weight = Matrix::Zero(2 * dataset.num_classes, embeddings.cols());
-  Vector bias = Vector::Zero(2 * dataset.num_classes);
+  const bool tells_presence = std::ranges::any_of(
+      dataset.samples, [](const Sample& sample) { return !sample.point_px.has_value(); });
+  const int num_outputs = (tells_presence ? 3 : 2) * dataset.num_classes;
+  Matrix weight = Matrix::Zero(num_outputs, embeddings.cols());
+  Vector bias = Vector::Zero(num_outputs);
+  PresenceHead presence;
   std::vector<uint8_t> pixels(pictures.picture_bytes());
   double distance_px = 0;
   for (int label = 0; label < dataset.num_classes; ++label) {
     std::vector<int64_t> marked;
+    std::vector<int64_t> absent;
     std::vector<PictureSize> sizes;
     for (int64_t i = 0; i < pictures.size(); ++i) {
-      if (pictures.sample(i).label != label || !pictures.sample(i).point_px) continue;
+      if (pictures.sample(i).label != label) continue;
+      if (!pictures.sample(i).point_px) {
+        absent.push_back(i);
+        continue;
+      }
       DEIXIS_ASSIGN(const PictureSize size, pictures.Read(i, pixels));
       marked.push_back(i);
       sizes.push_back(size);
@@ -228,6 +284,13 @@ Result<QuickTeachResult> TeachLocator(const Model& backbone, PictureSet& picture
                              "found " +
                              std::to_string(marked.size()),
                          "mark more of them");
+    }
+    if (tells_presence && absent.size() < kFolds) {
+      return InvalidData(dataset.folder +
+                             ": expected at least 5 pictures of each category that lack the thing, "
+                             "or none at all, found " +
+                             std::to_string(absent.size()),
+                         "add pictures without it");
     }
     const Matrix inputs = embeddings(marked, Eigen::all);
     Matrix targets(inputs.rows(), 2);
@@ -248,9 +311,19 @@ Result<QuickTeachResult> TeachLocator(const Model& backbone, PictureSet& picture
     bias.segment(2 * label, 2) = ridge.bias;
     result.images += inputs.rows();
     result.penalty = choice.penalty;
+    if (!tells_presence) continue;
+    PresenceHead head = TeachPresence(embeddings, marked, absent);
+    weight.row(2 * dataset.num_classes + label) = head.ridge.weight.row(0);
+    bias[2 * dataset.num_classes + label] = head.ridge.bias[0];
+    std::ranges::move(head.where_marked, std::back_inserter(presence.where_marked));
+    std::ranges::move(head.where_absent, std::back_inserter(presence.where_absent));
   }
+  result.held_out_presence_roc = AreaUnderRoc(presence.where_marked, presence.where_absent);
+  result.held_out_presence_fpr95 =
+      FalsePositivesAtRecall(presence.where_marked, presence.where_absent, 0.95);
   result.held_out_error_px = distance_px / static_cast<double>(result.images);
   result.model = WithHead(backbone, weight, bias);
+  result.model.tells_presence = tells_presence;
   return result;
 }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/file.h"
 #include "base/rng.h"
 #include "compress/evaluate.h"
 #include "vision/image.h"
@@ -132,6 +133,69 @@ TEST_F(QuickTeachTest, FindsAMarkBetterThanTheMeanPosition) {
   const auto evaluation = Evaluate(taught->model, pictures);
   ASSERT_TRUE(evaluation.ok());
   EXPECT_LT(evaluation->mean_error_px(), spread);
+}
+
+// Pictures without the square among those with it: its place, and whether it is there.
+TEST_F(QuickTeachTest, LearnsWhetherTheThingIsThereAtAll) {
+  Rng rng(4);
+  std::string points = "file,category,x_px,y_px,presence\n";
+  for (int i = 0; i < 90; ++i) {
+    const bool is_there = i % 3 != 0;
+    const int x = is_there ? 4 + static_cast<int>(rng.Below(24)) : -100;
+    const int y = 4 + static_cast<int>(rng.Below(24));
+    const std::string name = std::to_string(i) + ".png";
+    Draw(name, {60, 60, 60}, x, y, rng);
+    points += name + ",tip," + (is_there ? std::to_string(x) + "," + std::to_string(y) : ",") +
+              (is_there ? ",1\n" : ",0\n");
+  }
+  ASSERT_TRUE(WriteFileAtomically((folder_ / "points.csv").string(), points).ok());
+  const Model backbone = RandomBackbone();
+  PictureSet pictures(*OpenPointDataset(folder_.string()), backbone.preprocessing);
+  QuickTeachOptions options;
+  options.task = Task::kLocate;
+  const auto taught = QuickTeach(backbone, pictures, options);
+  ASSERT_TRUE(taught.ok()) << taught.error().message;
+  EXPECT_TRUE(taught->model.tells_presence);
+  EXPECT_EQ(taught->model.architecture.num_outputs, 3);
+  EXPECT_EQ(taught->images, 60);
+  EXPECT_GT(taught->held_out_presence_roc, 0.95);
+  EXPECT_LT(taught->held_out_presence_fpr95, 0.2);
+
+  const std::string path = (folder_ / "taught.safetensors").string();
+  ASSERT_TRUE(SaveModel(path, taught->model).ok());
+  const auto loaded = LoadModel(path);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_TRUE(loaded->tells_presence);
+  const auto evaluation = Evaluate(*loaded, pictures);
+  ASSERT_TRUE(evaluation.ok());
+  EXPECT_EQ(evaluation->presence_where_marked.size(), 60u);
+  EXPECT_EQ(evaluation->presence_where_absent.size(), 30u);
+  double sum_marked = 0;
+  double sum_absent = 0;
+  for (const double presence : evaluation->presence_where_marked) sum_marked += presence;
+  for (const double presence : evaluation->presence_where_absent) sum_absent += presence;
+  EXPECT_GT(sum_marked / 60, 0.8);
+  EXPECT_LT(sum_absent / 30, 0.2);
+}
+
+TEST_F(QuickTeachTest, RefusesTooFewPicturesWithoutTheThing) {
+  Rng rng(5);
+  std::string points = "file,x_px,y_px,presence\n";
+  for (int i = 0; i < 12; ++i) {
+    const std::string name = std::to_string(i) + ".png";
+    Draw(name, {60, 60, 60}, 9, 9, rng);
+    points += name + (i == 0 ? ",,,0\n" : ",9,9,1\n");
+  }
+  ASSERT_TRUE(WriteFileAtomically((folder_ / "points.csv").string(), points).ok());
+  const Model backbone = RandomBackbone();
+  PictureSet pictures(*OpenPointDataset(folder_.string()), backbone.preprocessing);
+  QuickTeachOptions options;
+  options.task = Task::kLocate;
+  const auto taught = QuickTeach(backbone, pictures, options);
+  ASSERT_FALSE(taught.ok());
+  EXPECT_NE(taught.error().message.find("that lack the thing, or none at all, found 1"),
+            std::string::npos)
+      << taught.error().message;
 }
 
 TEST_F(QuickTeachTest, RefusesAnEmptyCategory) {
