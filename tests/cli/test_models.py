@@ -265,9 +265,25 @@ class Bench(CliTest):
         self.assertAlmostEqual(document["macs"] / 1e6, 40.55, places=1)
         names = [layer["name"] for layer in document["layers"]]
         self.assertIn("conv1+relu", names)
+        self.assertEqual(document["precision"], "fp32")
+        self.assertGreater(document["peak_gmacs_per_second"], 0)
+        for layer in document["layers"]:
+            self.assertEqual(layer["macs"] > 0, layer["share_of_peak"] > 0, layer["name"])
         text = self.deixis("bench", "net.safetensors", "--repetitions", "2").out
         self.assertRegex(text, r"latency +[\d.]+ ms median of 2 runs")
         self.assertRegex(text, r"layer3\.0\.conv1\S* +[\d.]+ ms +[\d.]+ % +1\.18 M")
+
+    def test_several_models_in_turns(self):
+        for name in ("one.safetensors", "two.safetensors"):
+            support.write_resnet20(self.folder / name)
+        command = ("bench", "one.safetensors", "two.safetensors", "--repetitions", "3")
+        models = self.deixis_json(*command)["models"]
+        self.assertEqual([model["model"] for model in models], list(command[1:3]))
+        for model in models:
+            self.assertEqual(model["repetitions"], 3)
+            self.assertGreater(model["latency_ms"]["median"], 0)
+        self.assertRegex(self.deixis(*command).out, r"one\.safetensors +fp32 +[\d.]+ ms .* 1\.00 ")
+        self.fails(NOT_FOUND, "bench", "one.safetensors", "three.safetensors", says="three")
 
     def test_bounds(self):
         self.fails(USAGE, "bench", "x", "--threads", "0", says="from 1 to 1024")
