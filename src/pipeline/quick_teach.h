@@ -2,8 +2,8 @@
 // fitted to its embeddings in closed form. Seconds on the device instead of minutes of training,
 // and the first thing to offer; fine-tuning comes when the held-out figure asks for it.
 //
-// The head is a ridge regression: of the marks' unit coordinates for a model that locates, of ±1 for
-// whether the thing is there at all when some pictures lack it, and of ±1 per category for a
+// The head is a ridge regression: of the marks' unit coordinates for a model that locates, of ±1
+// for whether the thing is there at all when some pictures lack it, and of ±1 per category for a
 // classifier. Logits are then sharpened by one temperature so that they give probabilities. Penalty
 // and temperature are chosen on predictions for pictures left out in turn.
 #pragma once
