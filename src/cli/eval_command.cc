@@ -66,9 +66,16 @@ Json CommonJson(const Measured& measured) {
   return Json{{"model", measured.path},
               {"data", measured.folder},
               {"task", TaskName(measured.model.task)},
+              {"activations", measured.model.activations.empty() ? "float32" : "int8"},
               {"images", measured.evaluation.images},
               {"seconds", measured.evaluation.seconds},
               {"threads", measured.num_threads}};
+}
+
+// With how the model is run, where that is not in float.
+std::string ModelText(const Measured& measured) {
+  return Printable(measured.path) + "  " + measured.model.architecture.name +
+         (measured.model.activations.empty() ? "" : ", int8 activations");
 }
 
 std::string TimeText(const Measured& measured) {
@@ -105,7 +112,7 @@ void ReportClassification(const Measured& measured, Console& console) {
 
   const Style style = console.style();
   Facts facts;
-  facts.Add("model", Printable(measured.path) + "  " + model.architecture.name);
+  facts.Add("model", ModelText(measured));
   facts.Add("data", Printable(measured.folder));
   facts.Add("top-1", style.Bold(FormatPercent(evaluation.top1())) + "  " +
                          FormatInteger(evaluation.correct) + " of " +
@@ -132,7 +139,7 @@ void ReportClassification(const Measured& measured, Console& console) {
 void ReportLocation(const Measured& measured, Console& console) {
   const Evaluation& evaluation = measured.evaluation;
   Facts facts;
-  facts.Add("model", Printable(measured.path) + "  " + measured.model.architecture.name);
+  facts.Add("model", ModelText(measured));
   facts.Add("data", Printable(measured.folder));
   facts.Add("error", console.style().Bold(FormatFixed(evaluation.mean_error_px(), 2) + " px") +
                          " mean, " + FormatFixed(evaluation.median_error_px(), 2) + " median, " +

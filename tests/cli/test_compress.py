@@ -181,8 +181,12 @@ class Compress(CliTest):
         self.assertEqual({value["name"] for value in document["activations"]}, set(kept))
         self.assertNotIn("linear", kept)
         # Judged from the file, in integers.
-        self.assertEqual(self.deixis_json("eval", "small.safetensors", "--data", "data")["top1"],
-                         document["top1_after"])
+        judged = self.deixis_json("eval", "small.safetensors", "--data", "data")
+        self.assertEqual((judged["top1"], judged["activations"]), (document["top1_after"], "int8"))
+        self.assertEqual(self.deixis_json("eval", "net.safetensors", "--data",
+                                          "data")["activations"], "float32")
+        self.assertRegex(self.deixis("eval", "small.safetensors", "--data", "data").out,
+                         "resnet20-cifar, int8 activations\n")
         self.assertGreaterEqual(document["agreement"], 0.8)
         self.assertGreater(document["mean_kl_divergence"], 0)
         self.assertLess(document["mean_kl_divergence"], 0.05)
@@ -284,6 +288,19 @@ class Compress(CliTest):
         self.assertEqual(document["top1_before"], 0.92)
         self.assertGreaterEqual(document["top1_after"], 0.92 - 0.003)
         self.assertGreaterEqual(document["float32_ratio"], 6.5)
+
+
+    def test_published_network_in_integers(self):
+        model = self.needs_data("checkpoints", "akamaster", "resnet20-12fca82f.th")
+        train, test = self.needs_data("cifar10", "train"), self.needs_data("cifar10", "test")
+        for flags, most_points, least_ratio in ((("-k", "16"), 0.5, 7), ((), 0.3, 3.7)):
+            document = self.deixis_json("compress", model, "-o", "r20.safetensors", "--data", train,
+                                        "--eval", test, "--activations", "int8", "--overwrite",
+                                        *flags)
+            self.assertGreaterEqual(document["top1_after"], 0.92 - most_points / 100)
+            self.assertGreaterEqual(document["agreement"], 0.985)
+            self.assertLess(document["mean_kl_divergence"], 0.01)
+            self.assertGreaterEqual(document["float32_ratio"], least_ratio)
 
 
 class Study(CliTest):
