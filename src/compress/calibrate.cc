@@ -65,15 +65,12 @@ class LayerCalibration {
                           const LayerSamples& samples, const ActivationStream& compressed) {
     const LayerSamples::Moments moments = samples.Gather(compressed, pool_);
     DEIXIS_ASSIGN(const std::vector<uint8_t> pruned, PrunedMask(plan, folded));
-    if (plan.form == WeightForm::kInt8) {
-      return Match(FitInt8(folded, moments, pruned), moments, /*spread=*/0);
-    }
     if (options_.calibration.error_feedback) {
       DEIXIS_ASSIGN(Palettization fitted, FitOutput(plan, folded, moments, pruned));
       return Match(std::move(fitted), moments, options_.calibration.spread);
     }
-    DEIXIS_ASSIGN(Palettization clustered, FitWeights(plan, folded, moments, pruned));
-    return Match(std::move(clustered), moments, /*spread=*/1);
+    DEIXIS_ASSIGN(Palettization nearest, FitWeights(plan, folded, moments, pruned));
+    return Match(std::move(nearest), moments, /*spread=*/1);
   }
 
  private:
@@ -86,7 +83,7 @@ class LayerCalibration {
         options_.calibration.damping * trace / static_cast<double>(length), kSmallestRidge));
   }
 
-  // The codebooks and indices that disturb the output least: |X̂w - y|² / n + λ|w - w₀|². Means are
+  // The weights in their form that disturb the output least: |X̂w - y|² / n + λ|w - w₀|². Means are
   // taken out of X̂ and y, since the bias is free.
   Result<Palettization> FitOutput(const LayerPlan& plan, const FoldedWeights& folded,
                                   const LayerSamples::Moments& moments,
@@ -98,6 +95,10 @@ class LayerCalibration {
     for (int64_t i = 0; i < length; ++i) problem.hessian[i * (length + 1)] += ridge;
     for (size_t at = 0; at < problem.linear.size(); ++at) {
       problem.linear[at] += ridge * folded.weights[at];
+    }
+    if (plan.form == WeightForm::kInt8) {
+      DEIXIS_ASSIGN(const LayerFit fit, LayerFit::CreateInt8(std::move(problem), pruned, pool_));
+      return fit.palettization();
     }
     DEIXIS_ASSIGN(LayerFit fit, LayerFit::Create(std::move(problem), PalettizeOptionsOf(plan),
                                                  pruned, plan.prune_nearest_zero, pool_));
@@ -117,18 +118,14 @@ class LayerCalibration {
     return importance;
   }
 
-  // At eight bits the nearest integers are as good as any: what remains is the activations' error,
-  // which differs from picture to picture.
-  Palettization FitInt8(const FoldedWeights& folded, const LayerSamples::Moments& moments,
-                        std::span<const uint8_t> pruned) {
-    return QuantizeToInt8(folded.weights, folded.shape, ImportanceOf(moments), pruned, pool_);
-  }
-
-  // The codebooks and indices nearest to the weights themselves, weighted by the inputs' variance.
+  // What is nearest to the weights themselves, weighted by the inputs' variance.
   Result<Palettization> FitWeights(const LayerPlan& plan, const FoldedWeights& folded,
                                    const LayerSamples::Moments& moments,
                                    std::span<const uint8_t> pruned) {
     const std::vector<float> importance = ImportanceOf(moments);
+    if (plan.form == WeightForm::kInt8) {
+      return QuantizeToInt8(folded.weights, folded.shape, importance, pruned, pool_);
+    }
     DEIXIS_ASSIGN(Palettization result,
                   Palettize(folded.weights, folded.shape, PalettizeOptionsOf(plan), importance,
                             pruned, pool_));

@@ -42,6 +42,8 @@ double BestStep(std::span<const float> row, std::span<const float> importance) {
 
 }  // namespace
 
+int IndexOfInt8(double value) { return kZeroIndex + static_cast<int>(RoundToInt8(value)); }
+
 Palettization QuantizeToInt8(std::span<const float> weights, const Shape& shape,
                              std::span<const float> importance, std::span<const uint8_t> pruned,
                              ThreadPool& pool) {
@@ -67,8 +69,8 @@ Palettization QuantizeToInt8(std::span<const float> weights, const Shape& shape,
     const auto step = static_cast<float>(BestStep(row, importance));
     result.scale[o] = std::isnormal(step) ? step : 1.0f;
     for (int64_t i = 0; i < length; ++i) {
-      const double integer = RoundToInt8(double{row[i]} / result.scale[o]);
-      result.indices[o * length + i] = static_cast<uint8_t>(kZeroIndex + static_cast<int>(integer));
+      result.indices[o * length + i] =
+          static_cast<uint8_t>(IndexOfInt8(double{row[i]} / result.scale[o]));
     }
   });
   return result;

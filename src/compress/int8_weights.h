@@ -21,4 +21,7 @@ Palettization QuantizeToInt8(std::span<const float> weights, const Shape& shape,
                              std::span<const float> importance, std::span<const uint8_t> pruned,
                              ThreadPool& pool);
 
+// The index of the integer nearest to `value`, within -127..127.
+int IndexOfInt8(double value);
+
 }  // namespace deixis

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "compress/int8_codebook.h"
+#include "compress/int8_weights.h"
 #include "compress/palettize_rows.h"
 #include "compress/prune.h"
 #include "kernels/axpy_f32/axpy_f32.h"
@@ -58,13 +59,11 @@ struct LayerFit::CentroidEquations {
   std::vector<double> right_side;
 };
 
-Result<LayerFit> LayerFit::Create(QuadraticProblem problem, const PalettizeOptions& options,
-                                  std::span<const uint8_t> pruned, bool prune_nearest_zero,
-                                  ThreadPool& pool) {
+// What both kinds of fit begin with.
+LayerFit LayerFit::Prepare(QuadraticProblem problem) {
   LayerFit fit;
   fit.problem_ = std::move(problem);
   const int64_t length = fit.problem_.row_length();
-  const int64_t rows = fit.problem_.num_rows();
   fit.diagonal_.resize(length);
   for (int64_t i = 0; i < length; ++i) fit.diagonal_[i] = fit.problem_.hessian[i * length + i];
   fit.walk_order_.resize(length);
@@ -72,20 +71,40 @@ Result<LayerFit> LayerFit::Create(QuadraticProblem problem, const PalettizeOptio
   std::stable_sort(fit.walk_order_.begin(), fit.walk_order_.end(),
                    [&](int64_t a, int64_t b) { return fit.diagonal_[a] > fit.diagonal_[b]; });
   fit.packed_hessian_ = PackLinearF32(length, length, fit.problem_.hessian);
+  fit.products_.resize(fit.problem_.linear.size());
+  return fit;
+}
 
+Result<LayerFit> LayerFit::Create(QuadraticProblem problem, const PalettizeOptions& options,
+                                  std::span<const uint8_t> pruned, bool prune_nearest_zero,
+                                  ThreadPool& pool) {
+  LayerFit fit = Prepare(std::move(problem));
+  const int64_t length = fit.problem_.row_length();
   DEIXIS_ASSIGN(const RowMajorMatrix factor, fit.Factor(0));
   fit.Solve(factor);
   DEIXIS_ASSIGN(fit.palettization_,
                 Palettize(fit.solution_, fit.problem_.shape, options, fit.diagonal_, pruned, pool));
   if (prune_nearest_zero) PruneNearestZero(fit.palettization_);
   fit.weights_ = DenseWeights(fit.palettization_);
-  fit.products_.resize(rows * length);
   fit.FeedBackErrors(factor, pool);
   for (const double damping : kWalkDampings) {
     if (length > kMaxColumnsToWalkAgain) break;
     DEIXIS_ASSIGN(const RowMajorMatrix damped, fit.Factor(damping));
     fit.FeedBackErrors(damped, pool);
   }
+  return fit;
+}
+
+Result<LayerFit> LayerFit::CreateInt8(QuadraticProblem problem, std::span<const uint8_t> pruned,
+                                      ThreadPool& pool) {
+  LayerFit fit = Prepare(std::move(problem));
+  DEIXIS_ASSIGN(const RowMajorMatrix factor, fit.Factor(0));
+  fit.Solve(factor);
+  fit.all_integers_ = true;
+  fit.palettization_ =
+      QuantizeToInt8(fit.solution_, fit.problem_.shape, fit.diagonal_, pruned, pool);
+  fit.weights_ = DenseWeights(fit.palettization_);
+  fit.FeedBackErrors(factor, pool);
   return fit;
 }
 
@@ -129,6 +148,10 @@ void LayerFit::Solve(const RowMajorMatrix& factor) {
   }
 }
 
+int LayerFit::Nearest(std::span<const float> codebook, float value) const {
+  return all_integers_ ? IndexOfInt8(value) : NearestCentroid(codebook, value);
+}
+
 // Babai's nearest plane, from the last column of the factor to the first: the error of weight i
 // asks weight j < i to move by -factor(i, j) / factor(j, j) times as much. A row keeps the indices
 // that it has when the walk does not find better ones: where codebooks end, what is asked for may
@@ -156,7 +179,7 @@ void LayerFit::FeedBackErrors(const RowMajorMatrix& factor, ThreadPool& pool) {
         const float wanted = solution_[at] - row_asked[i] / factor_row[i];
         const bool is_pruned = !palettization_.pruned.empty() && palettization_.pruned[at] != 0;
         const int index =
-            is_pruned ? palettization_.ZeroIndex(group) : NearestCentroid(codebook, wanted / scale);
+            is_pruned ? palettization_.ZeroIndex(group) : Nearest(codebook, wanted / scale);
         palettization_.indices[at] = static_cast<uint8_t>(index);
         AddScaledF32(scale * codebook[index] - solution_[at], factor_row, row_asked, i);
       }

@@ -45,6 +45,10 @@ class LayerFit {
                                  std::span<const uint8_t> pruned, bool prune_nearest_zero,
                                  ThreadPool& pool);
 
+  // The same with plain int8 weights (int8_weights.h) in the place of codebooks. Not for Improve().
+  static Result<LayerFit> CreateInt8(QuadraticProblem problem, std::span<const uint8_t> pruned,
+                                     ThreadPool& pool);
+
   // Rounds of: scales, weights one at a time (two sweeps), centroids. The error never rises.
   void Improve(int num_rounds, ThreadPool& pool);
 
@@ -62,8 +66,10 @@ class LayerFit {
   using RowMajorMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
   LayerFit() = default;
+  static LayerFit Prepare(QuadraticProblem problem);
   Result<RowMajorMatrix> Factor(double damping) const;
   void Solve(const RowMajorMatrix& factor);
+  int Nearest(std::span<const float> codebook, float value) const;
   void FeedBackErrors(const RowMajorMatrix& factor, ThreadPool& pool);
   std::vector<double> RowObjectives() const;
   void UpdateProducts(ThreadPool& pool);
@@ -84,6 +90,7 @@ class LayerFit {
   std::vector<float> solution_;  // without codebooks, [C_out, I]
   std::vector<float> products_;  // weights_ * H, [C_out, I]
   bool integer_centroids_ = false;
+  bool all_integers_ = false;  // the codebook is that of int8_weights.h
 };
 
 }  // namespace deixis

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/rng.h"
+#include "compress/int8_weights.h"
 
 namespace deixis {
 namespace {
@@ -92,6 +93,38 @@ TEST(LayerFitTest, ErrorFeedbackBeatsNearestCentroidsWhereInputsAreCorrelated) {
   Reassign(nearest, solution, pool);
   EXPECT_LT(fit.Objective(pool) - least,
             0.5 * (ObjectiveOf(problem, DenseWeights(nearest)) - least));
+}
+
+TEST(LayerFitTest, ErrorFeedbackBeatsTheNearestIntegersToo) {
+  const int64_t rows = 6;
+  const int64_t length = 50;
+  const QuadraticProblem problem = SomeProblem(rows, length, 2.0, 9);
+  ThreadPool pool(2);
+  LayerFit exact = MustFit(problem, 256, Granularity::kRow, pool);  // a centroid for each weight
+  const std::vector<float> solution = DenseWeights(exact.palettization());
+  const double least = ObjectiveOf(problem, solution);
+  std::vector<uint8_t> pruned(rows * length, 0);
+  for (const bool prunes : {false, true}) {
+    if (prunes) pruned[7] = pruned[length + 3] = 1;
+    Result<LayerFit> fit = LayerFit::CreateInt8(problem, pruned, pool);
+    ASSERT_TRUE(fit.ok());
+    const Palettization& integers = fit->palettization();
+    EXPECT_EQ(integers.num_centroids, 256);
+    EXPECT_EQ(integers.group_rows, rows);
+    if (prunes) {
+      EXPECT_EQ(DenseWeights(integers)[7], 0);
+      EXPECT_EQ(DenseWeights(integers)[length + 3], 0);
+      break;
+    }
+    // The same scales, and the integers nearest to the solution.
+    std::vector<float> nearest(solution.size());
+    for (size_t at = 0; at < solution.size(); ++at) {
+      const float scale = integers.scale[at / length];
+      nearest[at] = scale * static_cast<float>(IndexOfInt8(solution[at] / scale) - 128);
+    }
+    EXPECT_LT(ObjectiveOf(problem, DenseWeights(integers)) - least,
+              0.5 * (ObjectiveOf(problem, nearest) - least));
+  }
 }
 
 TEST(LayerFitTest, WithoutCorrelationTheNearestCentroidIsBest) {
