@@ -30,8 +30,12 @@ int64_t FilterRowsPerPass(const Conv2dShape& shape) {
 void Conv2dF32(const PackedConv2dF32& packed, const NhwcView<const float>& input,
                const NhwcView<float>& output, const EpilogueF32& epilogue, ThreadPool* pool) {
   const int num_threads = pool == nullptr ? 1 : pool->num_threads();
-  const ConvChunks chunks(output.batch * output.height * output.width, packed.num_panels(),
-                          {.num_threads = num_threads});
+  // A thread had better read weights that the other one reads too than inputs that the other one
+  // wrote, whichever is less.
+  const int64_t input_bytes = input.num_elements() * static_cast<int64_t>(sizeof(float));
+  const ConvChunks chunks(
+      output.batch * output.height * output.width, packed.num_panels(),
+      {.num_threads = num_threads, .in_bands = packed.num_bytes() < input_bytes});
   const int64_t rows_per_pass = FilterRowsPerPass(packed.shape);
   const auto convolve = HWY_DYNAMIC_DISPATCH(ConvolveChunk);
   const auto body = [&](int64_t index, int /*thread*/) {

@@ -96,8 +96,9 @@ HWY_INLINE void TransformInputVector(const float* const* rows, int64_t pixel_str
                                      int64_t position_stride) {
   constexpr int kInput = Transform::kInput;
   const ConvTag d;
-  ConvVector half[kInput][kInput];
-  DEIXIS_UNROLL
+  // In memory, and its loops are not unrolled: a tile does not fit the registers, and neither do
+  // the addresses of all its positions.
+  HWY_ALIGN float half[kInput][kInput][kConvLanes];
   for (int s = 0; s < kInput; ++s) {
     ConvVector column[kInput];
     ConvVector transformed[kInput];
@@ -108,16 +109,16 @@ HWY_INLINE void TransformInputVector(const float* const* rows, int64_t pixel_str
     }
     Transform::Input(column, transformed);
     DEIXIS_UNROLL
-    for (int i = 0; i < kInput; ++i) half[i][s] = transformed[i];
+    for (int i = 0; i < kInput; ++i) hn::Store(transformed[i], d, half[i][s]);
   }
-  DEIXIS_UNROLL
   for (int i = 0; i < kInput; ++i) {
+    ConvVector row[kInput];
     ConvVector transformed[kInput];
-    Transform::Input(half[i], transformed);
     DEIXIS_UNROLL
-    for (int j = 0; j < kInput; ++j) {
-      hn::StoreU(transformed[j], d, v + (i * kInput + j) * position_stride);
-    }
+    for (int s = 0; s < kInput; ++s) row[s] = hn::Load(d, half[i][s]);
+    Transform::Input(row, transformed);
+    DEIXIS_UNROLL
+    for (int j = 0; j < kInput; ++j, v += position_stride) hn::StoreU(transformed[j], d, v);
   }
 }
 
@@ -269,16 +270,16 @@ struct WinogradTarget {
   bool relu;
 };
 
-// A^T M A of one tile and up to kConvLanes channels, and the epilogue.
-template <class Transform>
+// A^T M A of one tile and up to kConvLanes channels, and the epilogue. With kIsWhole all of the
+// vector's channels exist.
+template <class Transform, bool kIsWhole>
 HWY_INLINE void TransformOutputVector(const float* products, int64_t position_stride,
                                       const WinogradTarget& target, int64_t channel,
                                       const float* bias) {
   constexpr int kInput = Transform::kInput;
   constexpr int kOutput = Transform::kOutput;
   const ConvTag d;
-  ConvVector half[kOutput][kInput];
-  DEIXIS_UNROLL
+  HWY_ALIGN float half[kOutput][kInput][kConvLanes];  // in memory, as in the input's
   for (int j = 0; j < kInput; ++j) {
     ConvVector column[kInput];
     ConvVector transformed[kOutput];
@@ -288,16 +289,18 @@ HWY_INLINE void TransformOutputVector(const float* products, int64_t position_st
     }
     Transform::Output(column, transformed);
     DEIXIS_UNROLL
-    for (int i = 0; i < kOutput; ++i) half[i][j] = transformed[i];
+    for (int i = 0; i < kOutput; ++i) hn::Store(transformed[i], d, half[i][j]);
   }
   const ConvVector zero = hn::Zero(d);
   const ConvVector bias_vector = hn::LoadU(d, bias);
-  const int64_t num_channels = target.num_channels - channel;
-  DEIXIS_UNROLL
-  for (int i = 0; i < kOutput; ++i) {
-    if (i >= target.num_rows) break;
+  const int64_t num_channels = kIsWhole ? kConvLanes : target.num_channels - channel;
+  const int64_t num_rows = std::min<int64_t>(kOutput, target.num_rows);
+  for (int64_t i = 0; i < num_rows; ++i) {
+    ConvVector row[kInput];
     ConvVector outputs[kOutput];
-    Transform::Output(half[i], outputs);
+    DEIXIS_UNROLL
+    for (int j = 0; j < kInput; ++j) row[j] = hn::Load(d, half[i][j]);
+    Transform::Output(row, outputs);
     DEIXIS_UNROLL
     for (int j = 0; j < kOutput; ++j) {
       if (j >= target.num_columns) break;
@@ -371,8 +374,14 @@ void TransformOutput(const WinogradBlock& block, const WinogradPanel& panel, con
                                 .relu = epilogue.relu};
     const float* products = m + (tile - block.tile_begin) * panel.width;
     for (int64_t channel = 0; channel < panel.width; channel += kConvLanes) {
-      TransformOutputVector<Transform>(products + channel, position_stride, target, channel,
-                                       bias + panel.first + channel);
+      const float* vector_bias = bias + panel.first + channel;
+      if (target.num_channels - channel >= kConvLanes) {
+        TransformOutputVector<Transform, true>(products + channel, position_stride, target, channel,
+                                               vector_bias);
+      } else {
+        TransformOutputVector<Transform, false>(products + channel, position_stride, target,
+                                                channel, vector_bias);
+      }
     }
   }
 }

@@ -203,8 +203,8 @@ TEST(WinogradF32, LayersOfTheResnets) {
          .relu = true},
         1);
   Check({.in_channels = 16, .out_channels = 16, .height = 32, .width = 32, .relu = true}, 2);
-  Check({.in_channels = 256, .out_channels = 256, .height = 14, .width = 14, .relu = true}, 3);
-  Check({.in_channels = 512, .out_channels = 64, .height = 7, .width = 7, .residual = true}, 4);
+  Check({.in_channels = 256, .out_channels = 64, .height = 14, .width = 14, .relu = true}, 3);
+  Check({.in_channels = 512, .out_channels = 80, .height = 7, .width = 7, .residual = true}, 4);
 }
 
 TEST(WinogradF32, ChannelsAroundLanesTilesAndPanels) {
@@ -266,14 +266,14 @@ TEST(WinogradF32, RandomShapes) {
   const uint64_t seed = 20261122;
   Rng rng(seed);
   ThreadPool pool(2);
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 60; ++i) {
     const auto upto = [&](uint64_t limit) { return static_cast<int64_t>(rng.Below(limit)); };
-    const Case c{.in_channels = 1 + upto(60),
+    const Case c{.in_channels = 1 + upto(40),
                  .out_channels = 1 + upto(150),
                  .padding = upto(3),
                  .batch = 1 + upto(2),
-                 .height = 1 + upto(20),
-                 .width = 1 + upto(20),
+                 .height = 1 + upto(14),
+                 .width = 1 + upto(14),
                  .bias = upto(2) == 0,
                  .residual = upto(2) == 0,
                  .relu = upto(2) == 0,
