@@ -8,6 +8,7 @@
 #include "vision/scene/canvas.h"
 #include "vision/scene/hand.h"
 #include "vision/scene/objects.h"
+#include "vision/scene/placing.h"
 
 namespace deixis {
 namespace {
@@ -25,35 +26,13 @@ int SamplesPerSide(int64_t height_px, int64_t width_px) {
   return static_cast<int>(std::clamp<int64_t>(128 / std::min(height_px, width_px), 2, 4));
 }
 
-Light RandomLight(double difficulty, Rng& rng) {
-  const auto spread = static_cast<float>(difficulty);
-  Light light;
-  const Vec2 side = scene::Rotated({0, -1}, Uniform(rng, -1.6, 1.6));
-  const float height = Uniform(rng, 0.7, 1.4);
-  light.direction = scene::Normalized({side.x * 0.8f, side.y * 0.8f, height});
-  light.ambient = Uniform(rng, 0.35, 0.6);
-  const float warmth = spread * Uniform(rng, -0.12, 0.12);
-  const float level = 1 + spread * Uniform(rng, -0.2, 0.12);
-  light.tint = {level * (1 + warmth), level, level * (1 - warmth), 1};
-  return light;
-}
-
 Pose RandomPose(const scene::ObjectKind& kind, float aspect_x, float aspect_y, Rng& rng) {
   const float size = Uniform(rng, 0.62, 0.92);
-  const float turn = Uniform(rng, -kind.max_turn, kind.max_turn);
-  // A tilted view shortens one direction of the table; a mirror makes left-handed things.
-  const float view = Uniform(rng, -scene::kPi, scene::kPi);
-  const float shortened = Uniform(rng, kind.is_flat ? 0.72 : 0.95, 1);
-  const float mirror = Chance(rng, 0.5) ? 1.0f : -1.0f;
-  const auto seen = [&](Vec2 axis) {
-    Vec2 along = scene::Rotated(scene::Rotated(axis, turn), view);
-    along.y *= shortened;
-    return scene::Rotated(along, -view);
-  };
+  Pose pose = scene::TurnedPose(kind, size, rng);
   const float room = 1.08f - size;
-  const Vec2 origin = {Uniform(rng, -1, 1) * (aspect_x - 1 + room),
-                       Uniform(rng, -1, 1) * (aspect_y - 1 + room)};
-  return {.x_axis = seen({mirror * size, 0}), .y_axis = seen({0, size}), .origin = origin};
+  pose.origin = {Uniform(rng, -1, 1) * (aspect_x - 1 + room),
+                 Uniform(rng, -1, 1) * (aspect_y - 1 + room)};
+  return pose;
 }
 
 // Sensor noise: the sum of four uniform numbers is near enough to normal, and exact everywhere.
@@ -123,7 +102,7 @@ Scene GenerateScene(uint64_t seed, const SceneOptions& options) {
 
   Scene result;
   result.label = label;
-  const Light light = RandomLight(options.difficulty, rng);
+  const Light light = scene::RandomLight(options.difficulty, rng);
   Layer picture(options.height_px, options.width_px, samples);
   scene::PaintBackground(picture, light, rng);
   const auto clutter = static_cast<int>(difficulty * Uniform(rng, 0, 6));

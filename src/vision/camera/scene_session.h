@@ -1,0 +1,65 @@
+// A made session in front of a camera: tables with things on them, at which a finger comes to
+// point; it dwells, and leaves. A function of time, so that it can be played at any speed, with the
+// truth about every moment.
+//
+// The same options give the same pixels at the same time on every platform.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "vision/camera/camera.h"
+
+namespace deixis::camera {
+
+struct SceneSessionOptions {
+  uint64_t seed = 1;
+  int64_t height_px = 480;
+  int64_t width_px = 640;
+  // What may be pointed at, one drawn for each table: indices into SceneClassNames(), kNothing for
+  // the bare table; all things when empty.
+  std::vector<int> labels = {};
+  int things = 1;           // 1..3 on each table; the others are any but the one pointed at
+  double pointing = 1;      // 0..1, the share of tables at which a finger comes
+  double difficulty = 0.3;  // 0..1: clutter, odd light, noise
+  double brightness = 1;    // 0..1, of everything
+
+  static constexpr int kNothing = -1;
+
+  Status Validate() const;
+};
+
+class SceneSession {
+ public:
+  // `options` must be valid.
+  explicit SceneSession(const SceneSessionOptions& options);
+  ~SceneSession();
+  SceneSession(const SceneSession&) = delete;
+  SceneSession& operator=(const SceneSession&) = delete;
+
+  struct View {
+    Image image;
+    SceneTruth truth;
+  };
+  // `time_ms` >= 0. A millisecond or two, but for the first view of each table, which takes some
+  // hundred. Going back in time starts over from the first table.
+  View At(int64_t time_ms);
+  // The truth alone, without painting anything.
+  SceneTruth TruthAt(int64_t time_ms);
+
+ private:
+  struct Episode;
+  struct Stage;
+  void Seek(int64_t time_ms);
+  struct Moment;
+  Moment MomentAt(int64_t time_ms);
+
+  SceneSessionOptions options_;
+  std::unique_ptr<Episode> episode_;
+  std::unique_ptr<Stage> stage_;  // of the episode, once something of it has been seen
+  std::vector<int8_t> noise_;
+};
+
+}  // namespace deixis::camera
