@@ -3,7 +3,29 @@
 // Batch-1 inference is some twenty loops of a few hundred microseconds, one after the other, so the
 // workers spin for a moment before they sleep: waking a sleeping thread would cost more than the
 // gap between two layers.
+//
+// With DEIXIS_SINGLE_THREAD, for chips without threads, the only thread is the caller's.
 #pragma once
+
+#ifdef DEIXIS_SINGLE_THREAD
+
+#include <cstdint>
+
+namespace deixis {
+
+class ThreadPool {
+ public:
+  int num_threads() const { return 1; }
+
+  template <typename Body>
+  void ParallelFor(int64_t num_chunks, const Body& body) {
+    for (int64_t chunk = 0; chunk < num_chunks; ++chunk) body(chunk, 0);
+  }
+};
+
+}  // namespace deixis
+
+#else
 
 #include <atomic>
 #include <condition_variable>
@@ -69,3 +91,5 @@ class ThreadPool {
 };
 
 }  // namespace deixis
+
+#endif  // DEIXIS_SINGLE_THREAD

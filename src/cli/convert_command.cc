@@ -1,6 +1,7 @@
 // `deixis convert`: a model in another format.
 #include <filesystem>
 
+#include "base/file.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/console.h"
@@ -11,15 +12,21 @@
 #include "format/pth.h"
 #include "network/model.h"
 #include "network/onnx_export.h"
+#include "runtime/embedded_layout.h"
 #include "vision/dataset.h"
 
 namespace deixis::cli {
 namespace {
 
-enum class Target { kPth, kSafetensors, kOnnx };
+enum class Target { kPth, kSafetensors, kOnnx, kEmbedded };
 
-Result<Target> TargetOf(const std::string& path) {
+Result<Target> TargetOf(const std::string& path, bool is_embedded) {
   const std::string extension = std::filesystem::path(path).extension();
+  if (is_embedded) {
+    if (extension == ".h" || extension == ".c") return Target::kEmbedded;
+    return UsageError("--out " + path + ": expected a name that ends in .h or .c",
+                      "--embed writes a C file");
+  }
   if (extension == ".pth" || extension == ".pt" || extension == ".th") return Target::kPth;
   if (extension == ".safetensors") return Target::kSafetensors;
   if (extension == ".onnx") return Target::kOnnx;
@@ -35,6 +42,8 @@ std::string_view TargetText(Target target, bool is_int8) {
       return "safetensors";
     case Target::kOnnx:
       return is_int8 ? "ONNX, int8 (QDQ)" : "ONNX, float32";
+    case Target::kEmbedded:
+      return "C constants";
   }
   return "?";
 }
@@ -70,6 +79,12 @@ Status ApplyClasses(const std::string& path, Model& model) {
   return Ok();
 }
 
+Status WriteEmbedded(const std::string& out, const Model& model) {
+  DEIXIS_ASSIGN(const EmbeddedLayout layout, LayOutEmbedded(model));
+  return WriteFileAtomically(
+      out, EmbeddedSource(layout, model.architecture.name, /*is_header=*/out.ends_with(".h")));
+}
+
 Status Write(const Model& model, Target target, const OnnxExportOptions& options,
              const std::string& out) {
   switch (target) {
@@ -79,6 +94,8 @@ Status Write(const Model& model, Target target, const OnnxExportOptions& options
       return SaveModel(out, model);
     case Target::kOnnx:
       return ExportOnnx(out, model, options);
+    case Target::kEmbedded:
+      return WriteEmbedded(out, model);
   }
   return Ok();
 }
@@ -86,7 +103,7 @@ Status Write(const Model& model, Target target, const OnnxExportOptions& options
 Status RunConvert(const Arguments& arguments, Console& console) {
   const std::string& path = arguments.words().front();
   const std::string& out = arguments.Text("out");
-  DEIXIS_ASSIGN(const Target target, TargetOf(out));
+  DEIXIS_ASSIGN(const Target target, TargetOf(out, arguments.Switch("embed")));
   DEIXIS_RETURN_IF_ERROR(CheckOutput("--out", out, path, arguments.Switch("overwrite")));
   DEIXIS_ASSIGN(Model model, LoadModel(path));
   if (arguments.Has("classes")) {
@@ -98,7 +115,7 @@ Status RunConvert(const Arguments& arguments, Console& console) {
   for (const auto& [name, layer] : model.layers) {
     if (std::holds_alternative<PalettizedTensor>(layer.weight)) ++num_dequantized;
   }
-  if (target == Target::kSafetensors) num_dequantized = 0;
+  if (target == Target::kSafetensors || target == Target::kEmbedded) num_dequantized = 0;
   if (target != Target::kPth) {
     DEIXIS_ASSIGN(const std::string sha256, FileSha256(path));
     SetProvenance(kSourceDigestKey, sha256, model);
@@ -151,6 +168,7 @@ constexpr Flag kFlags[] = {
      .help = "Of an .onnx; without it int8 when the model has activation scales, else fp32",
      .allowed = "fp32|int8",
      .example = "fp32"},
+    {.name = "embed", .help = "Write a C file of constants for chips without files, .h or .c"},
     {.name = "overwrite", .help = "Replace FILE if it is there; never the model that is read"},
 };
 constexpr Example kExamples[] = {
@@ -159,6 +177,7 @@ constexpr Example kExamples[] = {
     {"convert resnet18.pth --out resnet18.onnx", "for other engines"},
     {"convert small.safetensors --out small.onnx",
      "a model compressed with --activations int8: eight bits for other engines too"},
+    {"convert small.safetensors --embed --out small.h", "the same for a small chip"},
     {"convert resnet18.pth --out named.safetensors --classes names.txt",
      "with the names of its categories"},
 };
@@ -174,7 +193,9 @@ constinit const Command kConvertCommand = {
         "categories, and keeps compressed layers as they are; the other two formats have no place "
         "for codebooks, so compressed weights are expanded. An .onnx of a model whose activations "
         "have scales is written in int8: weights with a scale per channel, and every value between "
-        "QuantizeLinear and DequantizeLinear, which engines fuse into operations on integers.",
+        "QuantizeLinear and DequantizeLinear, which engines fuse into operations on integers. With "
+        "--embed such a model becomes a C file of constants, laid out for DeixisRun() of "
+        "src/embedded/network.h: no file, no heap, no thread is needed to run it.",
     .positionals = kPositionals,
     .flags = kFlags,
     .examples = kExamples,

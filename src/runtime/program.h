@@ -10,6 +10,8 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "kernels/aligned.h"
+#include "kernels/conv2d_u8/conv2d_u8.h"
+#include "kernels/pool_u8/pool_u8.h"
 #include "network/model.h"
 #include "runtime/plan.h"
 
@@ -19,6 +21,20 @@ namespace deixis {
 struct ProgramInput {
   const uint8_t* pixels = nullptr;    // RGB
   const float* normalized = nullptr;  // in the model's channel order
+};
+
+// What the u8 program made of a step beside its plan.
+struct StepU8 {
+  PackedConv2dU8 weights;    // kConv2d, kLinear
+  WeightStorage source;      // what `weights` may view
+  float residual_scale = 0;  // the same
+  AverageU8 average;         // kGlobalAveragePool
+};
+
+// The same for all steps, for whoever lays the network out elsewhere.
+struct ProgramPartsU8 {
+  std::span<const StepU8> steps;                          // by step of the plan
+  std::span<const ActivationQuantization> quantizations;  // by value of the plan
 };
 
 class Program {
@@ -31,6 +47,8 @@ class Program {
   // Of activations, and of what steps need beside them while they run.
   virtual int64_t arena_bytes() const { return plan_.arena_bytes; }
   virtual int64_t weight_bytes() const = 0;
+  // Nothing in fp32. Valid as long as the program.
+  virtual ProgramPartsU8 parts_u8() const { return {}; }
 
   // Steps in their order, 0 first. Do not allocate.
   virtual void RunStep(size_t index, const ProgramInput& input) = 0;

@@ -17,14 +17,6 @@
 namespace deixis {
 namespace {
 
-// What the executor knows of a step beside its plan.
-struct StepU8 {
-  PackedConv2dU8 weights;    // kConv2d, kLinear
-  WeightStorage source;      // what `weights` may view
-  float residual_scale = 0;  // the same
-  AverageU8 average;         // kGlobalAveragePool
-};
-
 // The quantization of every value of the plan; that of the picture and of the answer has no
 // meaning.
 Result<std::vector<ActivationQuantization>> QuantizeValues(const Model& model, const Plan& plan) {
@@ -86,6 +78,10 @@ class ProgramU8 final : public Program {
     int64_t bytes = 0;
     for (const StepU8& step : steps_) bytes += step.weights.num_bytes();
     return bytes;
+  }
+
+  ProgramPartsU8 parts_u8() const override {
+    return {.steps = steps_, .quantizations = quantizations_};
   }
 
   void RunStep(size_t index, const ProgramInput& picture) override {

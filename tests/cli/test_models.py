@@ -1,7 +1,9 @@
 """info, convert and bench on networks that the tests make, and on every checkpoint of the data."""
 
 import json
+import pathlib
 import struct
+import subprocess
 import unittest
 
 import support
@@ -167,6 +169,31 @@ class Convert(CliTest):
         self.assertEqual(document["dequantized_layers"], 0)
         self.assertGreater(document["file_bytes"], 4 * 270_000)
 
+    def write_with_activation_scales(self, name):
+        """net.safetensors as a model whose activations have scales."""
+        scale = {"scale": 0.02, "zero_point": 0}
+        names = ["conv1", "avgpool"] + [f"layer{stage}.{block}.conv{index}" for stage in (1, 2, 3)
+                                        for block in (0, 1, 2) for index in (1, 2)]
+        self.deixis("convert", "net.safetensors", "-o", name)
+        support.set_metadata(self.folder / name, "deixis.activations",
+                             json.dumps({name: scale for name in names}))
+
+    def test_a_c_file_for_small_chips(self):
+        support.write_resnet20(self.folder / "net.safetensors")
+        self.fails(USAGE, "convert", "net.safetensors", "--embed", "-o", "net.h",
+                   says="activations have no scales", remedy="--activations int8")
+        self.fails(USAGE, "convert", "net.safetensors", "--embed", "-o", "net.onnx",
+                   says="ends in .h or .c")
+        self.write_with_activation_scales("named.safetensors")
+        sources = pathlib.Path(__file__).parents[2] / "src"
+        for name in ("net.h", "net.c"):
+            self.deixis_json("convert", "named.safetensors", "--embed", "-o", name)
+            for language in ("c", "c++"):
+                subprocess.run(["g++", "-x", language, "-Wall", "-Werror", "-Wno-overlength-strings",
+                                "-Wno-unused-variable", "-fsyntax-only", "-I", sources, "-include",
+                                name, "/dev/null"],
+                               cwd=self.folder, check=True)
+
     def test_an_onnx_in_eight_bits(self):
         support.write_resnet20(self.folder / "net.safetensors")
         plain = self.deixis_json("convert", "net.safetensors", "-o", "net.onnx")
@@ -176,12 +203,7 @@ class Convert(CliTest):
         self.fails(USAGE, "convert", "net.safetensors", "-o", "x.pth", "--precision", "fp32",
                    says="ends in .onnx")
 
-        scale = {"scale": 0.02, "zero_point": 0}
-        names = ["conv1", "avgpool"] + [f"layer{stage}.{block}.conv{index}" for stage in (1, 2, 3)
-                                        for block in (0, 1, 2) for index in (1, 2)]
-        self.deixis("convert", "net.safetensors", "-o", "named.safetensors")
-        support.set_metadata(self.folder / "named.safetensors", "deixis.activations",
-                             json.dumps({name: scale for name in names}))
+        self.write_with_activation_scales("named.safetensors")
         document = self.deixis_json("convert", "named.safetensors", "-o", "small.onnx")
         self.assertEqual(document["precision"], "int8")
         self.assertLess(document["file_bytes"], 0.3 * plain["file_bytes"])

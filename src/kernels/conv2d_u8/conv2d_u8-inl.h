@@ -396,34 +396,35 @@ HWY_INLINE void ClearRowPadding(int64_t width, int64_t num_rows, int64_t row_ste
 
 // The int8 weights of a chunk's panel: where they lie, or decoded into `scratch` unless they are
 // there already.
-HWY_INLINE const uint8_t* PanelWeights(const PackedConv2dU8& packed, int64_t first, int64_t width,
+HWY_INLINE const uint8_t* PanelWeights(const Conv2dU8Weights& weights, int64_t first, int64_t width,
                                        const PanelScratchU8& scratch) {
-  const uint8_t* stored = packed.panels().data() + first * packed.stored_channel_bytes();
-  if (packed.form == WeightForm8::kInt8) return stored;
-  const int64_t panel = first / PackedConv2dU8::kPanelChannels;
+  const uint8_t* stored = weights.panels.data() + first * weights.stored_channel_bytes();
+  if (weights.form == WeightForm8::kInt8) return stored;
+  const int64_t panel = first / Conv2dU8Weights::kPanelChannels;
   if (std::exchange(*scratch.panel, panel) == panel) return scratch.decoded;
-  const Conv2dShape& shape = packed.shape;
-  DecodePanel(stored, packed.tables.data() + first / kCodebookChannels * kCodebookSize, width,
-              packed.layout().num_steps(), scratch.decoded);
+  const Conv2dShape& shape = weights.shape;
+  DecodePanel(stored, weights.tables + first / kCodebookChannels * kCodebookSize, width,
+              weights.layout().num_steps(), scratch.decoded);
   const int64_t rest = shape.filter_width * shape.in_channels % 4;
   if (rest != 0) {
-    ClearRowPadding(width, shape.filter_height, packed.layout().row_steps(), rest, scratch.decoded);
+    ClearRowPadding(width, shape.filter_height, weights.layout().row_steps(), rest,
+                    scratch.decoded);
   }
   return scratch.decoded;
 }
 
 template <class Dot, typename Out>
-void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
+void ConvolveChunkWith(const Conv2dU8Weights& weights, const NhwcView<const uint8_t>& input,
                        const NhwcView<Out>& output, const EpilogueU8& epilogue,
                        const ConvChunk& chunk, const PanelScratchU8& scratch) {
-  const Conv2dShape& shape = packed.shape;
-  const int64_t first = chunk.panel * PackedConv2dU8::kPanelChannels;
+  const Conv2dShape& shape = weights.shape;
+  const int64_t first = chunk.panel * Conv2dU8Weights::kPanelChannels;
   const int64_t width =
-      std::min(PackedConv2dU8::kPanelChannels, packed.layout().padded_channels() - first);
-  const uint8_t* panel = PanelWeights(packed, first, width, scratch);
-  HWY_ALIGN int32_t starts[PackedConv2dU8::kPanelChannels];
+      std::min(Conv2dU8Weights::kPanelChannels, weights.layout().padded_channels() - first);
+  const uint8_t* panel = PanelWeights(weights, first, width, scratch);
+  HWY_ALIGN int32_t starts[Conv2dU8Weights::kPanelChannels];
   if constexpr (kStartsFromWeights<Dot>)
-    FillStarts<Dot>(panel, width, packed.layout().num_steps(), starts);
+    FillStarts<Dot>(panel, width, weights.layout().num_steps(), starts);
   const bool has_residual = epilogue.residual.data != nullptr;
   const PixelWalk<uint8_t, Out, uint8_t> walk(input, output, epilogue.residual, shape,
                                               chunk.pixel_begin);
@@ -432,14 +433,14 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
                        num_pixels % kRunPixels == 0;
 
   // The next panel follows in memory, as large as this one or smaller.
-  const uint8_t* next = packed.panels().data() + (first + width) * packed.stored_channel_bytes();
-  const int64_t num_next = std::min<int64_t>(packed.panels().data() + packed.panels().size() - next,
-                                             width * packed.stored_channel_bytes());
+  const uint8_t* next = weights.panels.data() + (first + width) * weights.stored_channel_bytes();
+  const int64_t num_next = std::min<int64_t>(weights.panels.data() + weights.panels.size() - next,
+                                             width * weights.stored_channel_bytes());
   constexpr int kVectors = kTileVectors<Dot>;
   const int64_t tile_columns = kVectors * kSumLanes;
   const int64_t num_tile_steps = std::max<int64_t>(num_pixels / kTilePixels<Dot> *
                                                        ((width + tile_columns - 1) / tile_columns) *
-                                                       packed.layout().num_steps(),
+                                                       weights.layout().num_steps(),
                                                    1);
   PrefetchU8 prefetch{.next = next,
                       .end = next + num_next,
@@ -447,11 +448,11 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
   for (int64_t column = 0; column < width;) {
     const TileContextU8 context{.weights = panel + 4 * column,
                                 .weight_stride = 4 * width,
-                                .scale = packed.scale.data() + first + column,
-                                .bias = packed.bias.data() + first + column,
+                                .scale = weights.scale + first + column,
+                                .bias = weights.bias + first + column,
                                 .starts = starts + column,
                                 .num_rows = shape.filter_height,
-                                .row_steps = packed.layout().row_steps(),
+                                .row_steps = weights.layout().row_steps(),
                                 .input_row_stride = input.row_stride,
                                 .num_columns = shape.out_channels - first - column,
                                 .residual_scale = epilogue.residual_scale};
@@ -484,24 +485,25 @@ void ConvolveChunkWith(const PackedConv2dU8& packed, const NhwcView<const uint8_
 }
 
 template <typename Out>
-HWY_INLINE void ConvolveChunkU8(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
-                                const NhwcView<Out>& output, const EpilogueU8& epilogue,
-                                const ConvChunk& chunk, const PanelScratchU8& scratch) {
+HWY_INLINE void ConvolveChunkU8(const Conv2dU8Weights& weights,
+                                const NhwcView<const uint8_t>& input, const NhwcView<Out>& output,
+                                const EpilogueU8& epilogue, const ConvChunk& chunk,
+                                const PanelScratchU8& scratch) {
   WithBestDot([&](auto dot) {
-    ConvolveChunkWith<decltype(dot)>(packed, input, output, epilogue, chunk, scratch);
+    ConvolveChunkWith<decltype(dot)>(weights, input, output, epilogue, chunk, scratch);
   });
 }
 
-void ConvolveChunkToU8(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
+void ConvolveChunkToU8(const Conv2dU8Weights& weights, const NhwcView<const uint8_t>& input,
                        const NhwcView<uint8_t>& output, const EpilogueU8& epilogue,
                        const ConvChunk& chunk, const PanelScratchU8& scratch) {
-  ConvolveChunkU8(packed, input, output, epilogue, chunk, scratch);
+  ConvolveChunkU8(weights, input, output, epilogue, chunk, scratch);
 }
 
-void ConvolveChunkToF32(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
+void ConvolveChunkToF32(const Conv2dU8Weights& weights, const NhwcView<const uint8_t>& input,
                         const NhwcView<float>& output, const EpilogueU8& epilogue,
                         const ConvChunk& chunk, const PanelScratchU8& scratch) {
-  ConvolveChunkU8(packed, input, output, epilogue, chunk, scratch);
+  ConvolveChunkU8(weights, input, output, epilogue, chunk, scratch);
 }
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)

@@ -34,6 +34,7 @@ enum class WeightForm8 { kInt8, kCodebook4 };
 inline constexpr int64_t kInputSlackBytes = 3;
 // Terms of a sum that surely fit int32: 255 * 128 * 65793 < 2^31.
 inline constexpr int64_t kMaxTermsU8 = 65793;
+
 // Weights in the order in which the kernel reads them.
 //
 // Card:
@@ -43,20 +44,16 @@ inline constexpr int64_t kMaxTermsU8 = 65793;
 //   tables     kCodebook4: [RoundUp(C_out, 16) / 4][16] int8, one codebook per 4 output channels;
 //              one 128-bit lane of a byte shuffle decodes 4 channels x 4 inputs with it
 //   alignment  64 bytes, but for panels that lie elsewhere
-struct PackedConv2dU8 {
+struct Conv2dU8Weights {
   static constexpr int64_t kPanelChannels = WeightPanels::kChannels;
 
   Conv2dShape shape;
   WeightForm8 form = WeightForm8::kInt8;
-  AlignedVector<uint8_t> own_panels;          // empty when they lie elsewhere
-  std::span<const uint8_t> elsewhere_panels;  // kept alive by whoever packed
-  AlignedVector<int8_t> tables;
-  AlignedVector<float> scale;  // [RoundUp(C_out, WeightPanels::kGranule)]
-  AlignedVector<float> bias;   // the same
+  std::span<const uint8_t> panels;
+  const int8_t* tables = nullptr;
+  const float* scale = nullptr;  // [RoundUp(C_out, WeightPanels::kGranule)]
+  const float* bias = nullptr;   // the same
 
-  std::span<const uint8_t> panels() const {
-    return own_panels.empty() ? elsewhere_panels : std::span<const uint8_t>(own_panels);
-  }
   WeightPanels layout() const {
     return {.out_channels = shape.out_channels,
             .in_channels = shape.in_channels,
@@ -69,8 +66,29 @@ struct PackedConv2dU8 {
     return form == WeightForm8::kInt8 ? layout().weight_channel_bytes()
                                       : layout().index_channel_bytes();
   }
+};
+
+// The same with the memory that it needs.
+struct PackedConv2dU8 {
+  Conv2dShape shape;
+  WeightForm8 form = WeightForm8::kInt8;
+  AlignedVector<uint8_t> own_panels;          // empty when they lie elsewhere
+  std::span<const uint8_t> elsewhere_panels;  // kept alive by whoever packed
+  AlignedVector<int8_t> tables;
+  AlignedVector<float> scale;
+  AlignedVector<float> bias;
+
+  operator Conv2dU8Weights() const {  // NOLINT: implicit, as a vector to a span
+    return {.shape = shape,
+            .form = form,
+            .panels = own_panels.empty() ? elsewhere_panels : std::span<const uint8_t>(own_panels),
+            .tables = tables.data(),
+            .scale = scale.data(),
+            .bias = bias.data()};
+  }
+  WeightPanels layout() const { return Conv2dU8Weights(*this).layout(); }
   int64_t num_bytes() const {
-    return static_cast<int64_t>(panels().size() + tables.size() +
+    return static_cast<int64_t>(Conv2dU8Weights(*this).panels.size() + tables.size() +
                                 (scale.size() + bias.size()) * sizeof(float));
   }
 };
@@ -97,15 +115,15 @@ struct EpilogueU8 {
 };
 
 // Bytes of scratch memory, 64-byte aligned, that Conv2dU8 wants for decoded panels; 0 for kInt8.
-int64_t Conv2dU8ScratchBytes(const PackedConv2dU8& packed, int num_threads);
+int64_t Conv2dU8ScratchBytes(const Conv2dU8Weights& weights, int num_threads);
 
 // `input` is [N, H, W, C_in] with a border of at least `padding` pixels that hold the input's zero
 // point; `output` is [N, H_out, W_out, C_out], whose border is not written. Does not allocate.
-void Conv2dU8(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
+void Conv2dU8(const Conv2dU8Weights& weights, const NhwcView<const uint8_t>& input,
               const NhwcView<uint8_t>& output, const EpilogueU8& epilogue, uint8_t* scratch,
               ThreadPool* pool = nullptr);
 // The same with y = acc * scale[o] + bias[o] as float: for the head.
-void Conv2dU8ToF32(const PackedConv2dU8& packed, const NhwcView<const uint8_t>& input,
+void Conv2dU8ToF32(const Conv2dU8Weights& weights, const NhwcView<const uint8_t>& input,
                    const NhwcView<float>& output, uint8_t* scratch, ThreadPool* pool = nullptr);
 
 // Plain loops over the weights as int8, [C_out, C_in, K_h, K_w]: the oracle of the tests. They read

@@ -23,7 +23,8 @@ PackedConv2dU8 PackEpilogue(const Conv2dShape& shape, WeightForm8 form,
 
 void AllocatePanels(PackedConv2dU8& packed) {
   // One step at least, so that a panel has an address even when sums are empty.
-  const int64_t channel_bytes = std::max<int64_t>(packed.stored_channel_bytes(), 4);
+  const int64_t channel_bytes =
+      std::max<int64_t>(Conv2dU8Weights(packed).stored_channel_bytes(), 4);
   packed.own_panels.assign(static_cast<size_t>(packed.layout().padded_channels() * channel_bytes),
                            0);
 }
@@ -41,7 +42,7 @@ PackedConv2dU8 PackConv2dU8(const Conv2dShape& shape, std::span<const int8_t> we
                             std::span<const float> scale, std::span<const float> bias) {
   PackedConv2dU8 packed = PackEpilogue(shape, WeightForm8::kInt8, scale, bias);
   AllocatePanels(packed);
-  const int64_t channel_bytes = packed.stored_channel_bytes();
+  const int64_t channel_bytes = Conv2dU8Weights(packed).stored_channel_bytes();
   packed.layout().ForEachWeight([&](int64_t at, const WeightPanels::Place& place) {
     packed.own_panels[place.panel_channel * channel_bytes + place.step * 4 * place.width +
                       place.byte] = static_cast<uint8_t>(weights[at]);
