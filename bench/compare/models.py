@@ -85,6 +85,7 @@ def prepare(arguments, data):
 
     ours = [bin_folder / "deixis_compare_deixis"]
     ort = ["node", HERE / "onnxruntime_engine.mjs"]
+    opencv = bin_folder / "deixis_compare_opencv"
     not_built = missing_program(ours[0])
     no_int8 = "" if int8 else "give --int8 FILE or DEIXIS_DATA"
     no_four_bit = "" if four_bit else "give --four-bit FILE or DEIXIS_DATA"
@@ -94,4 +95,15 @@ def prepare(arguments, data):
         Engine("Deixis", "fp32", ours, model, not_built),
         Engine("ONNX Runtime", "int8", ort, int8_onnx, missing_node() or no_int8),
         Engine("ONNX Runtime", "fp32", ort, fp32_onnx, missing_node()),
+        libtorch(bin_folder, model, out / "fp32.pt"),
+        Engine("OpenCV DNN", "int8", [opencv, "--int8"], fp32_onnx, missing_program(opencv)),
+        Engine("OpenCV DNN", "fp32", [opencv], fp32_onnx, missing_program(opencv)),
     ]
+
+
+def libtorch(bin_folder, model, path):
+    program = bin_folder / "deixis_compare_libtorch"
+    missing = missing_program(program)
+    if not missing:
+        call([bin_folder / "deixis_compare_libtorch_export", model, path])
+    return Engine("LibTorch", "fp32", [program], path, missing)
