@@ -32,6 +32,7 @@ constexpr const Command* kCommands[] = {
     &kStudyCommand,
     &kTrainCommand,
     &kBenchCommand,
+    &kRunCommand,
     &kSayCommand,
     &kCompletionCommand,
     &kHelpCommand,

@@ -13,6 +13,7 @@ extern const Command kStudyCommand;
 extern const Command kTrainCommand;
 extern const Command kPredictCommand;
 extern const Command kEvalCommand;
+extern const Command kRunCommand;
 extern const Command kSayCommand;
 extern const Command kDemoCommand;
 extern const Command kDoctorCommand;
