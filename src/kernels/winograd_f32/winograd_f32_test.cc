@@ -341,22 +341,20 @@ TEST(WinogradF32, NanReachesWhatSeesItAndStaysInItsTiles) {
 }
 
 TEST(WinogradF32, ThreadsDoNotChangeABit) {
-  // Work shared out by tiles, and by panels: with more and with fewer panels than threads.
-  for (const int64_t channels : {24, 150, 200}) {
-    Problem problem({.in_channels = channels,
-                     .out_channels = 200,
-                     .height = 29,
-                     .width = 31,
-                     .residual = true,
-                     .relu = true},
-                    77);
-    for (const int output_tile : {2, 4}) {
-      const std::vector<float> one = problem.Run(output_tile, nullptr);
-      for (const int num_threads : {1, 2, 3, 7}) {
-        ThreadPool pool(num_threads);
-        const auto difference = FirstBitDifference<float>(problem.Run(output_tile, &pool), one);
-        EXPECT_FALSE(difference) << num_threads << " threads: " << *difference;
-      }
+  // Work shared out by tiles, and by panels with more and with fewer of them than threads.
+  Problem problem({.in_channels = 24,
+                   .out_channels = 136,
+                   .height = 17,
+                   .width = 19,
+                   .residual = true,
+                   .relu = true},
+                  77);
+  for (const int output_tile : {2, 4}) {
+    const std::vector<float> one = problem.Run(output_tile, nullptr);
+    for (const int num_threads : {1, 2, 3, 7}) {
+      ThreadPool pool(num_threads);
+      const auto difference = FirstBitDifference<float>(problem.Run(output_tile, &pool), one);
+      EXPECT_FALSE(difference) << num_threads << " threads: " << *difference;
     }
   }
 }
