@@ -23,8 +23,8 @@ constexpr int64_t kCachedWeightBytes = int64_t{1} << 20;
 // What V and M of a block may take beside them, and where each block fetches them anew.
 constexpr int64_t kBlockBytes = int64_t{512} << 10;
 constexpr int64_t kLargeBlockBytes = int64_t{1536} << 10;
-// A block is worth its overhead from two register tiles on.
-constexpr int64_t kMinTiles = 12;
+// A block is worth its overhead from a full register tile on.
+constexpr int64_t kMinTiles = 6;
 // A thread's share of the tiles from which on it may as well read all of the weights.
 constexpr int64_t kTilesPerThread = 24;
 
@@ -35,9 +35,9 @@ int64_t RoundUp(int64_t channels) {
 
 // How the work is shared out.
 //   By tiles: each thread takes blocks of tiles, with a V and an M of its own.
-//   By panels, where threads would have few tiles for the weights that each has to fetch: one block
-//   after the other is transformed by all threads into one V; then each takes panels of output
-//   channels.
+//   By panels, where threads would have few tiles for the many weights that each has to fetch: one
+//   block after the other is transformed by all threads into one V; then each takes panels of
+//   output channels.
 struct WinogradPlan {
   WinogradBlock block;  // without its tiles
   bool by_panels = false;
@@ -77,7 +77,7 @@ WinogradPlan MakePlan(const PackedWinogradF32& packed, const NhwcExtents& output
   const int64_t most_tiles = std::max(
       (is_cached ? kBlockBytes : kLargeBlockBytes) / std::max<int64_t>(tile_bytes, 1), kMinTiles);
   plan.num_blocks = CeilDivide(grid.num_tiles, most_tiles);
-  plan.by_panels = num_threads > 1 && grid.num_tiles < num_threads * kTilesPerThread;
+  plan.by_panels = num_threads > 1 && !is_cached && grid.num_tiles < num_threads * kTilesPerThread;
   if (plan.by_panels) {
     plan.num_groups = CeilDivide(num_threads, packed.num_panels());
   } else {

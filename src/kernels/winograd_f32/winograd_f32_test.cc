@@ -341,8 +341,9 @@ TEST(WinogradF32, NanReachesWhatSeesItAndStaysInItsTiles) {
 }
 
 TEST(WinogradF32, ThreadsDoNotChangeABit) {
-  // Work shared out by tiles, and by panels with more and with fewer of them than threads.
-  Problem problem({.in_channels = 24,
+  // More than a megabyte of weights: work is shared out by tiles as long as a thread gets 24 of
+  // them, else by panels, of which there are more and fewer than threads.
+  Problem problem({.in_channels = 130,
                    .out_channels = 136,
                    .height = 17,
                    .width = 19,
