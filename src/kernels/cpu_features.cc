@@ -51,6 +51,15 @@ bool ProcessorHas(DotInstruction instruction) {
   return instruction == DotInstruction::kUsdot && has_usdot;
 }
 
+#elif defined(__riscv) && defined(__linux__)
+
+// Linux tells single-letter extensions by their place in the alphabet; V from 6.5 on, which does
+// not mean the draft 0.7.1 of some older chips by it.
+bool ProcessorHas(DotInstruction instruction) {
+  static const bool has_vectors = (getauxval(AT_HWCAP) >> ('V' - 'A') & 1) != 0;
+  return instruction == DotInstruction::kRvv && has_vectors;
+}
+
 #else
 
 bool ProcessorHas(DotInstruction /*instruction*/) { return false; }
@@ -70,6 +79,8 @@ std::string_view NameOf(DotInstruction instruction) {
       return "sdot";
     case DotInstruction::kUsdot:
       return "usdot";
+    case DotInstruction::kRvv:
+      return "rvv";
   }
   return "";
 }

@@ -12,9 +12,10 @@ enum class DotInstruction {
   kAvx512Vnni,  // vpdpbusd on 512-bit vectors
   kSdot,        // NEON with FEAT_DotProd: signed by signed
   kUsdot,       // NEON with FEAT_I8MM: unsigned by signed
+  kRvv,         // no instruction of its own: widening multiply-adds of RISC-V's vector extension
 };
 
-// "vpdpbusd", "sdot", "usdot"; empty for kNone.
+// "vpdpbusd", "sdot", "usdot", "rvv"; empty for kNone.
 std::string_view NameOf(DotInstruction instruction);
 
 // Whether kernels may use it: this processor has it, and no test says otherwise.

@@ -14,7 +14,8 @@ void ForEachTarget(const Body& body) {
   constexpr std::pair<int64_t, DotInstruction> kDots[] = {{HWY_AVX3, DotInstruction::kAvx512Vnni},
                                                           {HWY_AVX2, DotInstruction::kAvxVnni},
                                                           {HWY_NEON, DotInstruction::kUsdot},
-                                                          {HWY_NEON, DotInstruction::kSdot}};
+                                                          {HWY_NEON, DotInstruction::kSdot},
+                                                          {HWY_EMU128, DotInstruction::kRvv}};
 #ifdef HWY_COMPILE_ONLY_STATIC
   const int64_t supported = HWY_STATIC_TARGET;
 #else

@@ -30,6 +30,7 @@
 #include "kernels/conv2d_u8/conv2d_u8.h"
 #include "kernels/conv2d_u8/dot_u8-inl.h"
 #include "kernels/conv2d_u8/panel_scratch.h"
+#include "kernels/conv2d_u8/sums_rvv.h"
 #include "kernels/conv_chunk.h"
 #include "kernels/unroll.h"
 
@@ -484,11 +485,65 @@ void ConvolveChunkWith(const Conv2dU8Weights& weights, const NhwcView<const uint
   }
 }
 
+#if DEIXIS_HAVE_RVV
+// A chunk by way of sums in memory, 4 pixels by as many channels as vectors hold.
+template <typename Out>
+void ConvolveChunkRvv(const Conv2dU8Weights& weights, const NhwcView<const uint8_t>& input,
+                      const NhwcView<Out>& output, const EpilogueU8& epilogue,
+                      const ConvChunk& chunk, const PanelScratchU8& scratch) {
+  constexpr int kPixels = 4;
+  const Conv2dShape& shape = weights.shape;
+  const int64_t first = chunk.panel * Conv2dU8Weights::kPanelChannels;
+  const int64_t width =
+      std::min(Conv2dU8Weights::kPanelChannels, weights.layout().padded_channels() - first);
+  const uint8_t* panel = PanelWeights(weights, first, width, scratch);
+  const int64_t row_steps = weights.layout().row_steps();
+  const bool has_residual = epilogue.residual.data != nullptr;
+  HWY_ALIGN int32_t sums[kPixels * Conv2dU8Weights::kPanelChannels];
+  for (int64_t column = 0; column < width;) {
+    const int64_t num_channels = std::min(width - column, DeixisLanesRvv());
+    const TileContextU8 context{.weights = nullptr,
+                                .weight_stride = 0,
+                                .scale = weights.scale + first + column,
+                                .bias = weights.bias + first + column,
+                                .starts = nullptr,
+                                .num_rows = shape.filter_height,
+                                .row_steps = row_steps,
+                                .input_row_stride = input.row_stride,
+                                .num_columns = shape.out_channels - first - column,
+                                .residual_scale = epilogue.residual_scale};
+    PixelWalk<uint8_t, Out, uint8_t> walk(input, output, epilogue.residual, shape,
+                                          chunk.pixel_begin);
+    for (int64_t pixel = chunk.pixel_begin; pixel < chunk.pixel_end; pixel += kPixels) {
+      const int num_pixels = static_cast<int>(std::min<int64_t>(chunk.pixel_end - pixel, kPixels));
+      const uint8_t* inputs[kPixels];
+      Out* outputs[kPixels];
+      const uint8_t* residuals[kPixels];
+      walk.Next(num_pixels, 0, first + column, inputs, outputs, residuals);
+      std::fill(inputs + num_pixels, inputs + kPixels, inputs[0]);
+      DeixisSumsRvv(inputs, input.row_stride, shape.filter_height, row_steps, panel + 4 * column,
+                    4 * width, num_channels, sums);
+      for (int p = 0; p < num_pixels; ++p) {
+        StorePartOfPixelU8(context, sums + p * num_channels,
+                           static_cast<int>(num_channels / kSumLanes),
+                           has_residual ? residuals[p] : nullptr, outputs[p]);
+      }
+    }
+    column += num_channels;
+  }
+}
+#endif  // DEIXIS_HAVE_RVV
+
 template <typename Out>
 HWY_INLINE void ConvolveChunkU8(const Conv2dU8Weights& weights,
                                 const NhwcView<const uint8_t>& input, const NhwcView<Out>& output,
                                 const EpilogueU8& epilogue, const ConvChunk& chunk,
                                 const PanelScratchU8& scratch) {
+#if DEIXIS_HAVE_RVV
+  if (HasDotInstruction(DotInstruction::kRvv)) {
+    return ConvolveChunkRvv(weights, input, output, epilogue, chunk, scratch);
+  }
+#endif
   WithBestDot([&](auto dot) {
     ConvolveChunkWith<decltype(dot)>(weights, input, output, epilogue, chunk, scratch);
   });

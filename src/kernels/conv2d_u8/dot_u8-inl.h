@@ -27,6 +27,14 @@
 
 #include "kernels/cpu_features.h"
 
+// Vectors whose length is not known at compile time have a tile of their own (sums_rvv.h).
+#undef DEIXIS_HAVE_RVV
+#if defined(__riscv) && __riscv_xlen == 64
+#define DEIXIS_HAVE_RVV 1
+#else
+#define DEIXIS_HAVE_RVV 0
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace deixis {
 namespace HWY_NAMESPACE {
