@@ -30,6 +30,7 @@ constexpr const Command* kCommands[] = {
     &kEvalCommand,
     &kCompressCommand,
     &kStudyCommand,
+    &kDataCommand,
     &kTrainCommand,
     &kBenchCommand,
     &kRunCommand,

@@ -10,6 +10,7 @@ extern const Command kConvertCommand;
 extern const Command kBenchCommand;
 extern const Command kCompressCommand;
 extern const Command kStudyCommand;
+extern const Command kDataCommand;
 extern const Command kTrainCommand;
 extern const Command kPredictCommand;
 extern const Command kEvalCommand;
