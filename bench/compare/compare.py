@@ -9,8 +9,8 @@ uncounted, to fill the caches again, and then `--runs` times counted, in an orde
 anew. So what else the machine does meets all engines alike, and the ratios hold even where the
 times drift. Prints a table; writes it and the numbers behind it into --out.
 
-Build first: cmake --preset release -DDEIXIS_COMPARE=ON && cmake --build --preset release
-An engine that is not there is named and left out.
+bench/compare/run builds first and adds the times of our layers. An engine that is not there is named
+and left out.
 """
 
 import argparse
@@ -44,6 +44,8 @@ def parse_arguments():
     parser.add_argument("--warmup", type=int, default=2, help="uncounted runs of a turn")
     parser.add_argument("--engines", default="", help="only those whose name contains one of "
                         "these words, with commas")
+    parser.add_argument("--fresh", action="store_true", help="compress again, even when --out has "
+                        "the models of an earlier run")
     parser.add_argument("--build", type=pathlib.Path, default=models.ROOT / "build/release")
     parser.add_argument("--out", type=pathlib.Path, default=models.ROOT / "out/compare")
     return parser.parse_args()

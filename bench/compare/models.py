@@ -37,13 +37,13 @@ def missing_program(program):
     return "" if program.exists() else f"{program.name} is not built"
 
 
-def compressed(deixis, model, data, path, flags):
+def compressed(deixis, model, data, path, flags, fresh):
     """The network with u8 activations, made once and kept in --out: calibration takes a while."""
     if data is None:
         return None
-    if not path.exists():
-        call([deixis, "compress", model, "--out", path, "--activations", "int8", *flags,
-              "--data", data / "imagenet_sample"])
+    if fresh or not path.exists():
+        call([deixis, "compress", model, "--out", path, "--overwrite", "--activations", "int8",
+              *flags, "--data", data / "imagenet_sample"])
     return path
 
 
@@ -77,14 +77,16 @@ def prepare(arguments, data):
 
     inputs = Inputs(out / "pixels.u8", out / "input.f32")
     call([prepare_program, model, picture, inputs.pixels, inputs.input])
-    int8 = arguments.int8 or compressed(deixis, model, data, out / "int8.safetensors", [])
+    int8 = arguments.int8 or compressed(deixis, model, data, out / "int8.safetensors", [],
+                                        arguments.fresh)
     four_bit = arguments.four_bit or compressed(deixis, model, data, out / "4-bit.safetensors",
-                                                ["--centroids", "16"])
+                                                ["--centroids", "16"], arguments.fresh)
     fp32_onnx = exported(deixis, model, out / "fp32.onnx")
     int8_onnx = exported(deixis, int8, out / "int8.onnx") if int8 else None
 
     ours = [bin_folder / "deixis_compare_deixis"]
     ort = ["node", HERE / "onnxruntime_engine.mjs"]
+    libtorch_int8 = bin_folder / "deixis_compare_libtorch_int8"
     opencv = bin_folder / "deixis_compare_opencv"
     not_built = missing_program(ours[0])
     no_int8 = "" if int8 else "give --int8 FILE or DEIXIS_DATA"
@@ -95,6 +97,8 @@ def prepare(arguments, data):
         Engine("Deixis", "fp32", ours, model, not_built),
         Engine("ONNX Runtime", "int8", ort, int8_onnx, missing_node() or no_int8),
         Engine("ONNX Runtime", "fp32", ort, fp32_onnx, missing_node()),
+        Engine("LibTorch", "int8", [libtorch_int8], int8,
+               missing_program(libtorch_int8) or no_int8),
         libtorch(bin_folder, model, out / "fp32.pt"),
         Engine("OpenCV DNN", "int8", [opencv, "--int8"], fp32_onnx, missing_program(opencv)),
         Engine("OpenCV DNN", "fp32", [opencv], fp32_onnx, missing_program(opencv)),
