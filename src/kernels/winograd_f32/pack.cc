@@ -96,7 +96,9 @@ PackedWinogradF32 PackWinogradF32(const Conv2dShape& shape, int output_tile,
 
   PackedWinogradF32 packed{.shape = shape, .output_tile = output_tile, .weights = {}, .bias = {}};
   const int64_t num_positions = packed.num_positions();
-  packed.weights.assign(static_cast<size_t>(num_positions * shape.in_channels * padded), 0.0f);
+  // One channel at least, so that a panel has an address even when sums are empty.
+  packed.weights.assign(
+      static_cast<size_t>(num_positions * std::max<int64_t>(shape.in_channels, 1) * padded), 0.0f);
   packed.bias.assign(static_cast<size_t>(padded), 0.0f);
   std::copy(bias.begin(), bias.end(), packed.bias.begin());
 

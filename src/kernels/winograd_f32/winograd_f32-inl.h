@@ -226,9 +226,10 @@ HWY_INLINE void MultiplyColumns(const WinogradProduct& product, int64_t num_rows
   int64_t num_tiles = NumRowTiles(num_rows, kMaxPixels, product.width);
   for (int64_t row = 0; row < num_rows; --num_tiles) {
     const int64_t count = (num_rows - row + num_tiles - 1) / num_tiles;
-    const auto [lines, stride] = prefetch.Take(product.num_terms);
+    const auto lines = prefetch.Take(product.num_terms);
     WithConstant<kMaxPixels>(count, [&](auto constant) {
-      MultiplyTile<decltype(constant)::value, kVectors>(product, row, column, lines, stride);
+      MultiplyTile<decltype(constant)::value, kVectors>(product, row, column, lines.first,
+                                                        lines.second);
     });
     row += count;
   }
