@@ -203,7 +203,6 @@ class Compress(CliTest):
         for layer in document["layers"]:
             self.assertEqual((layer["form"], layer["centroids"], layer["granularity"]),
                              ("int8", 256, "tensor"))
-            self.assertGreater(layer["weight_snr_db"], 30)  # K = 16 has some 20
         # A byte per weight, 256 integers, 16 scales and 16 biases.
         self.assertEqual(document["layers"][1]["bytes_after"], 16 * 144 + 256 + 2 * 16 * 4)
         self.assertGreaterEqual(document["agreement"], 0.9)
