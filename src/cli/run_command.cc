@@ -11,6 +11,7 @@
 #include "compress/metrics.h"
 #include "format/printable.h"
 #include "pipeline/pointing_session.h"
+#include "vision/scene/scene.h"
 
 namespace deixis::cli {
 namespace {
@@ -43,6 +44,12 @@ Json EventJson(const DecisionEvent& event, const SessionStep& step,
     json["pointer_ms"] = step.look.pointer_ms;
     json["object_ms"] = step.look.object_ms;
     json["age_ms"] = step.now_ms - step.frame->captured_ms;
+    // A made session knows what it shows.
+    if (step.frame->truth && step.frame->truth->label >= 0) {
+      const auto& truth = *step.frame->truth;
+      json["truth"] = {{"label", SceneClassNames()[truth.label]},
+                       {"dwelling", truth.phase == PointingPhase::kDwelling}};
+    }
   }
   return json;
 }
