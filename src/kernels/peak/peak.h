@@ -7,7 +7,7 @@
 
 namespace deixis {
 
-inline constexpr int64_t kMaxPeakRounds = 1 << 20;  // counts stay exact in float32 and int32
+inline constexpr int64_t kMaxPeakRounds = 1 << 18;  // counts stay exact in float32 and int32
 
 // Does `rounds` (0 to kMaxPeakRounds) times as many independent multiply-accumulates as hide the
 // instruction's latency, on the calling thread, with the instruction set that kernels use now, and
