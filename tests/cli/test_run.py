@@ -53,6 +53,16 @@ class Run(CliTest):
         few = self.deixis_json("run", "--camera", camera, *self.models, "--frames", "3", "--mute")
         self.assertEqual((few["said"], few["frames"]), (0, 3))
 
+    def test_lessons_are_made_and_taught(self):
+        made = self.deixis_json("data", "make", "tips2", "--count", "8", "--seed", "5")
+        self.assertEqual(made["images"], 8)
+        lines = (self.folder / "tips2" / "points.csv").read_text().splitlines()
+        self.assertEqual(lines[0], "file,category,x_px,y_px,presence")
+        self.assertEqual(len(lines), 9)
+        self.assertTrue(any(line.endswith(",,,0") for line in lines), lines)
+        self.fails(USAGE, "data", "draw", "tips3", says="make")
+        self.fails(USAGE, "data", "make", "tips3", "--count", "0", says="count")
+
     def test_mistakes(self):
         camera = ["--camera", "scene://seed=1&clock=simulated"]
         self.fails(USAGE, "run", *camera, says="--pointer")
