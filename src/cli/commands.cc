@@ -35,6 +35,7 @@ constexpr const Command* kCommands[] = {
     &kBenchCommand,
     &kRunCommand,
     &kSayCommand,
+    &kCameraCommand,
     &kCompletionCommand,
     &kHelpCommand,
 };

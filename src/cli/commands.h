@@ -16,6 +16,7 @@ extern const Command kPredictCommand;
 extern const Command kEvalCommand;
 extern const Command kRunCommand;
 extern const Command kSayCommand;
+extern const Command kCameraCommand;
 extern const Command kDemoCommand;
 extern const Command kDoctorCommand;
 extern const Command kCompletionCommand;

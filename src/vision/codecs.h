@@ -1,5 +1,5 @@
-// The three decoders behind DecodeImage, and the encoder behind WritePng. Each confines its
-// library's way of failing (longjmp, return codes) to its own file.
+// The three decoders behind DecodeImage, and the encoders behind WritePng and WriteJpeg. Each
+// confines its library's way of failing (longjmp, return codes) to its own file.
 #pragma once
 
 #include <cstddef>
@@ -27,6 +27,8 @@ Result<DecodedImage> DecodePng(std::span<const std::byte> bytes);
 Result<DecodedImage> DecodeWebp(std::span<const std::byte> bytes);
 
 Result<std::vector<std::byte>> EncodePng(const Image& image);
+// `quality` 1..100.
+Result<std::vector<std::byte>> EncodeJpeg(const Image& image, int quality);
 
 // kInvalidData unless both sides are 1..kMaxSidePx and their product is at most kMaxPixels.
 Status CheckExtents(int64_t height_px, int64_t width_px);

@@ -8,8 +8,10 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "vision/codecs.h"
 #include "vision/csv.h"
 #include "vision/testing/digest.h"
+#include "vision/write_jpeg.h"
 
 namespace deixis {
 namespace {
@@ -180,6 +182,61 @@ TEST(PrepareForModel, AStripDoesNotNeedThePictureThatItIsCutFrom) {
   const Image strip = Noise(1, 65'535, 2);
   const Image prepared = PrepareForModel(strip, Preprocessing());
   EXPECT_EQ(prepared.pixels.size(), 224u * 224u * 3u);
+}
+
+TEST(WriteJpeg, IsReadBackAsNearlyTheSamePicture) {
+  // Smooth, as JPEG likes it; each channel another way.
+  Image image{.height_px = 37, .width_px = 50, .pixels = {}};
+  for (int y = 0; y < 37; ++y) {
+    for (int x = 0; x < 50; ++x) {
+      image.pixels.insert(image.pixels.end(),
+                          {static_cast<uint8_t>(5 * x), static_cast<uint8_t>(6 * y),
+                           static_cast<uint8_t>(255 - 2 * x - 2 * y)});
+    }
+  }
+  const std::string path = ::testing::TempDir() + "written.jpg";
+  ASSERT_TRUE(WriteJpeg(path, image).ok());
+  const auto read = ReadImage(path);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  ASSERT_EQ(read->height_px, 37);
+  ASSERT_EQ(read->width_px, 50);
+  double sum = 0;
+  for (size_t i = 0; i < image.pixels.size(); ++i) {
+    sum += std::abs(int{read->pixels[i]} - int{image.pixels[i]});
+  }
+  EXPECT_LT(sum / static_cast<double>(image.pixels.size()), 3);
+  const auto coarse = internal::EncodeJpeg(image, 20);
+  const auto fine = internal::EncodeJpeg(image, 95);
+  ASSERT_TRUE(coarse.ok() && fine.ok());
+  EXPECT_LT(coarse->size(), fine->size());
+  EXPECT_FALSE(WriteJpeg(path, Image{}).ok());
+  std::filesystem::remove(path);
+}
+
+// Frames of cameras leave the usual Huffman tables away.
+TEST(DecodeImage, ReadsMotionJpegWithoutHuffmanTables) {
+  const std::vector<std::byte> whole = BytesOf("color_420.jpg");
+  std::vector<std::byte> bare;
+  size_t at = 2;
+  bare.assign(whole.begin(), whole.begin() + 2);
+  size_t num_left_out = 0;
+  while (std::to_integer<int>(whole[at + 1]) != 0xDA) {
+    const size_t length =
+        2 + 256 * std::to_integer<size_t>(whole[at + 2]) + std::to_integer<size_t>(whole[at + 3]);
+    if (std::to_integer<int>(whole[at + 1]) == 0xC4) {
+      ++num_left_out;
+    } else {
+      bare.insert(bare.end(), whole.begin() + static_cast<ptrdiff_t>(at),
+                  whole.begin() + static_cast<ptrdiff_t>(at + length));
+    }
+    at += length;
+  }
+  bare.insert(bare.end(), whole.begin() + static_cast<ptrdiff_t>(at), whole.end());
+  ASSERT_GE(num_left_out, 1u);
+  const auto expected = DecodeImage(whole, "whole");
+  const auto image = DecodeImage(bare, "bare");
+  ASSERT_TRUE(image.ok()) << image.error().message;
+  EXPECT_EQ(image->pixels, expected->pixels);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <csetjmp>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 // clang-format off: jpeglib.h needs <cstdio> before it, jerror.h needs jpeglib.h
@@ -81,6 +82,49 @@ bool ReadRows(Session& session, unsigned char** rows) {
   jpeg_finish_decompress(&session.decoder);
   return true;
 }
+
+struct EncoderSession {
+  jpeg_compress_struct encoder;
+  ErrorState error;
+  unsigned char* bytes;  // libjpeg's, by malloc
+  unsigned long num_bytes;
+};
+
+bool WriteRows(EncoderSession& session, const Image& image, int quality) {
+  if (setjmp(session.error.jump) != 0) return false;
+  jpeg_compress_struct& encoder = session.encoder;
+  jpeg_create_compress(&encoder);
+  jpeg_mem_dest(&encoder, &session.bytes, &session.num_bytes);
+  encoder.image_width = static_cast<JDIMENSION>(image.width_px);
+  encoder.image_height = static_cast<JDIMENSION>(image.height_px);
+  encoder.input_components = 3;
+  encoder.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&encoder);
+  jpeg_set_quality(&encoder, quality, TRUE);
+  jpeg_start_compress(&encoder, TRUE);
+  while (encoder.next_scanline < encoder.image_height) {
+    // libjpeg's old interface; not written.
+    auto* row = const_cast<unsigned char*>(image.pixels.data()) +
+                3 * image.width_px * static_cast<int64_t>(encoder.next_scanline);
+    jpeg_write_scanlines(&encoder, &row, 1);
+  }
+  jpeg_finish_compress(&encoder);
+  return true;
+}
+
+class EncoderGuard {
+ public:
+  explicit EncoderGuard(EncoderSession& session) : session_(session) {}
+  EncoderGuard(const EncoderGuard&) = delete;
+  EncoderGuard& operator=(const EncoderGuard&) = delete;
+  ~EncoderGuard() {
+    jpeg_destroy_compress(&session_.encoder);
+    std::free(session_.bytes);
+  }
+
+ private:
+  EncoderSession& session_;
+};
 
 class DecoderGuard {
  public:
@@ -161,6 +205,20 @@ Result<DecodedImage> DecodeJpeg(std::span<const std::byte> bytes) {
     CmykRowToRgb(cmyk, decoded.image.pixels.data() + y * width_px * 3);
   }
   return decoded;
+}
+
+Result<std::vector<std::byte>> EncodeJpeg(const Image& image, int quality) {
+  DEIXIS_RETURN_IF_ERROR(CheckExtents(image.height_px, image.width_px));
+  EncoderSession session{};
+  session.encoder.err = jpeg_std_error(&session.error.manager);
+  session.error.manager.error_exit = OnError;
+  session.error.manager.emit_message = OnMessage;
+  const EncoderGuard guard(session);
+  if (!WriteRows(session, image, quality)) {
+    return InternalError(std::string("JPEG encoder: ") + session.error.message);
+  }
+  const auto* bytes = reinterpret_cast<const std::byte*>(session.bytes);
+  return std::vector<std::byte>(bytes, bytes + session.num_bytes);
 }
 
 }  // namespace deixis::internal

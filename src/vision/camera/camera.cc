@@ -6,6 +6,7 @@
 #include "vision/camera/folder_player.h"
 #include "vision/camera/frame_source.h"
 #include "vision/camera/scene_player.h"
+#include "vision/camera/v4l2_source.h"
 
 namespace deixis {
 
@@ -25,12 +26,11 @@ std::string_view CameraStateName(CameraState state) {
 
 Result<std::unique_ptr<Camera>> OpenCamera(const std::string& text, const CameraOptions& options) {
   DEIXIS_ASSIGN(const camera::CameraUri uri, camera::ParseCameraUri(text));
-  if (uri.scheme == "v4l2") {
-    return Error{ErrorCode::kDeviceUnavailable,
-                 "camera \"" + text + "\": this build opens no devices",
-                 "use folder:// or scene://"};
-  }
   camera::ParameterReader parameters(uri);
+  if (uri.scheme == "v4l2") {
+    DEIXIS_ASSIGN(auto device, camera::V4l2Source(uri, parameters));
+    return camera::StartCamera(std::move(device), options);
+  }
   const bool is_simulated = parameters.Choice("clock", {"steady", "simulated"}) == "simulated";
   DEIXIS_ASSIGN(std::unique_ptr<camera::Player> player, uri.scheme == "folder"
                                                             ? camera::FolderPlayer(uri, parameters)

@@ -97,7 +97,7 @@ struct CameraOptions {
 
 // kUsage for a URI that does not fit, kNotFound for a folder that is not there, and with must_open
 // kDeviceUnavailable for a device that is not there or fails, kBusy for one that others hold (the
-// message says who).
+// message says who), kInvalidData for a device that gives something else than pictures.
 Result<std::unique_ptr<Camera>> OpenCamera(const std::string& uri,
                                            const CameraOptions& options = {});
 

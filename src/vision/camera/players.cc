@@ -30,9 +30,10 @@ class Paced final : public FrameSource {
       if (static_cast<double>(pause_ms) < wait_ms) return ReadOutcome::kNothing;
     }
     const int64_t now_ms = SteadyNowMs();
-    // Late frames are not made up for: what is missed stays missed.
+    // Late frames are not made up for: what is missed stays missed, and two never come at once.
     const auto time_ms = static_cast<double>(now_ms - start_ms_);
-    due_ms_ = std::max(due_ms_ + 1000 / player_->fps(), time_ms);
+    const double interval_ms = 1000 / player_->fps();
+    due_ms_ = std::max(due_ms_ + interval_ms, time_ms + interval_ms / 2);
     frame.captured_ms = now_ms;
     return player_->Play(index_++, now_ms - start_ms_, frame);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 #include <utility>
 
 #include "base/rng.h"
@@ -42,6 +43,11 @@ struct SceneSession::Episode {
 
 struct SceneSession::Stage {
   ScenePainting painting;
+};
+
+struct SceneSession::Ahead {
+  int64_t index = 0;  // of its episode
+  std::future<ScenePainting> painting;
 };
 
 struct SceneSession::Moment {
@@ -87,34 +93,57 @@ SceneSession::SceneSession(const SceneSessionOptions& options) : options_(option
 
 SceneSession::~SceneSession() = default;
 
-void SceneSession::Seek(int64_t time_ms) {
-  if (episode_ && time_ms >= episode_->start_ms && time_ms < episode_->end_ms()) return;
-  stage_.reset();
-  if (!episode_ || time_ms < episode_->start_ms) episode_ = nullptr;
-  while (!episode_ || time_ms >= episode_->end_ms()) {
-    Episode next;
-    if (episode_) {
-      next.index = episode_->index + 1;
-      next.start_ms = episode_->end_ms();
-    }
-    Rng rng(Rng(options_.seed * 1'000'003 + static_cast<uint64_t>(next.index)).NextBits());
-    next.absent_ms = Between(rng, 900, 2000);
-    next.has_hand = rng.Unit() < options_.pointing;
-    const int64_t approach_ms = Between(rng, 450, 800);
-    const int64_t dwell_ms = Between(rng, 1600, 2600);
-    const int64_t leave_ms = Between(rng, 350, 600);
-    if (next.has_hand) {
-      next.approach_ms = approach_ms;
-      next.dwell_ms = dwell_ms;
-      next.leave_ms = leave_ms;
-    } else {
-      next.absent_ms += approach_ms + dwell_ms + leave_ms;
-    }
-    for (float& hz : next.tremor_hz) hz = Uniform(rng, 0.7, 3);
-    for (float& phase : next.tremor_phase) phase = Uniform(rng, 0, 1);
-    next.layout = PlanScene(options_, rng);
-    episode_ = std::make_unique<Episode>(std::move(next));
+SceneSession::Episode SceneSession::EpisodeAfter(const Episode* last) const {
+  Episode next;
+  if (last != nullptr) {
+    next.index = last->index + 1;
+    next.start_ms = last->end_ms();
   }
+  Rng rng(Rng(options_.seed * 1'000'003 + static_cast<uint64_t>(next.index)).NextBits());
+  next.absent_ms = Between(rng, 900, 2000);
+  next.has_hand = rng.Unit() < options_.pointing;
+  const int64_t approach_ms = Between(rng, 450, 800);
+  const int64_t dwell_ms = Between(rng, 1600, 2600);
+  const int64_t leave_ms = Between(rng, 350, 600);
+  if (next.has_hand) {
+    next.approach_ms = approach_ms;
+    next.dwell_ms = dwell_ms;
+    next.leave_ms = leave_ms;
+  } else {
+    next.absent_ms += approach_ms + dwell_ms + leave_ms;
+  }
+  for (float& hz : next.tremor_hz) hz = Uniform(rng, 0.7, 3);
+  for (float& phase : next.tremor_phase) phase = Uniform(rng, 0, 1);
+  next.layout = PlanScene(options_, rng);
+  return next;
+}
+
+void SceneSession::Seek(int64_t time_ms) {
+  if (episode_ && time_ms < episode_->start_ms) {
+    episode_.reset();
+    stage_.reset();
+    ahead_.reset();
+  }
+  while (!episode_ || time_ms >= episode_->end_ms()) {
+    episode_ = std::make_unique<Episode>(EpisodeAfter(episode_.get()));
+    stage_.reset();
+    if (ahead_ && ahead_->index < episode_->index) ahead_.reset();
+    if (ahead_ && time_ms < episode_->end_ms()) {
+      stage_ = std::make_unique<Stage>(Stage{ahead_->painting.get()});
+      ahead_.reset();
+    }
+  }
+}
+
+void SceneSession::PaintAhead(int64_t time_ms) {
+  // Who looks for a moment only shall not pay for it.
+  constexpr int64_t kSettledMs = 500;
+  if (ahead_ || time_ms < episode_->start_ms + kSettledMs) return;
+  const Episode next = EpisodeAfter(episode_.get());
+  const auto paint = [options = options_, layout = next.layout, with_hand = next.has_hand] {
+    return PaintScene(options, layout, with_hand);
+  };
+  ahead_ = std::make_unique<Ahead>(Ahead{next.index, std::async(std::launch::async, paint)});
 }
 
 SceneSession::Moment SceneSession::MomentAt(int64_t time_ms) {
@@ -170,6 +199,7 @@ SceneSession::View SceneSession::At(int64_t time_ms) {
     stage_ =
         std::make_unique<Stage>(Stage{PaintScene(options_, episode_->layout, episode_->has_hand)});
   }
+  PaintAhead(time_ms);
   View view{.image = stage_->painting.table, .truth = moment.truth};
   if (moment.shows_hand) {
     stage_->painting.hand.CompositeOnto(view.image, moment.shift_x_px, moment.shift_y_px);

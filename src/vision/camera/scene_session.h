@@ -43,8 +43,8 @@ class SceneSession {
     Image image;
     SceneTruth truth;
   };
-  // `time_ms` >= 0. A millisecond or two, but for the first view of each table, which takes some
-  // hundred. Going back in time starts over from the first table.
+  // `time_ms` >= 0. A millisecond or two; the next table is painted by another thread meanwhile,
+  // some hundred of them. Going back in time starts over from the first table.
   View At(int64_t time_ms);
   // The truth alone, without painting anything.
   SceneTruth TruthAt(int64_t time_ms);
@@ -52,13 +52,17 @@ class SceneSession {
  private:
   struct Episode;
   struct Stage;
+  struct Ahead;
+  Episode EpisodeAfter(const Episode* last) const;
   void Seek(int64_t time_ms);
+  void PaintAhead(int64_t time_ms);
   struct Moment;
   Moment MomentAt(int64_t time_ms);
 
   SceneSessionOptions options_;
   std::unique_ptr<Episode> episode_;
   std::unique_ptr<Stage> stage_;  // of the episode, once something of it has been seen
+  std::unique_ptr<Ahead> ahead_;  // the stage of the episode after it, once it is being painted
   std::vector<int8_t> noise_;
 };
 
