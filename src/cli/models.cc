@@ -1,7 +1,6 @@
 #include "cli/models.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <system_error>
 
@@ -59,16 +58,6 @@ Json StorageJson(const LayerParameters& layer) {
               {"bits_per_index", palettized.bits_per_index()},
               {"group_rows", palettized.group_rows},
               {"codebook_dtype", TorchName(palettized.codebook.dtype())}};
-}
-
-std::vector<double> Softmax(std::span<const float> logits) {
-  std::vector<double> probabilities(logits.begin(), logits.end());
-  if (probabilities.empty()) return probabilities;
-  const double largest = *std::max_element(probabilities.begin(), probabilities.end());
-  double sum = 0;
-  for (double& value : probabilities) sum += value = std::exp(value - largest);
-  for (double& value : probabilities) value /= sum;
-  return probabilities;
 }
 
 Result<Dataset> OpenDatasetFor(const Model& model, const std::string& folder) {

@@ -42,9 +42,6 @@ int64_t StoredBytes(const LayerParameters& layer);
 // {"kind": "palettized", "centroids": ..., "group_rows": ..., ...} or {"kind": "dense", ...}
 Json StorageJson(const LayerParameters& layer);
 
-// Softmax in double, so that the sum is 1.
-std::vector<double> Softmax(std::span<const float> logits);
-
 // The labelled pictures of `folder`, or the marked ones for a model that locates.
 Result<Dataset> OpenDatasetFor(const Model& model, const std::string& folder);
 // Says on stderr how many files of the folder were no pictures.

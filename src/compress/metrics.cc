@@ -70,6 +70,16 @@ double Quantile(std::span<const double> values, double share) {
   return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
+std::vector<double> Softmax(std::span<const float> logits) {
+  std::vector<double> probabilities(logits.begin(), logits.end());
+  if (probabilities.empty()) return probabilities;
+  const double largest = *std::max_element(probabilities.begin(), probabilities.end());
+  double sum = 0;
+  for (double& value : probabilities) sum += value = std::exp(value - largest);
+  for (double& value : probabilities) value /= sum;
+  return probabilities;
+}
+
 double Logistic(double logit) { return 1 / (1 + std::exp(-logit)); }
 
 double AreaUnderRoc(std::span<const double> positives, std::span<const double> negatives) {

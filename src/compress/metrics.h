@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace deixis {
 
@@ -25,6 +26,8 @@ struct LogitComparison {
 LogitComparison CompareLogits(std::span<const float> first, std::span<const float> second,
                               int64_t num_outputs);
 
+// In double, so that the sum is 1.
+std::vector<double> Softmax(std::span<const float> logits);
 // 1 / (1 + exp(-logit)).
 double Logistic(double logit);
 

@@ -21,15 +21,6 @@ double LumaAt(const Image& image, int64_t row, int64_t column) {
   return 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2];
 }
 
-std::vector<double> Softmax(std::span<const float> logits) {
-  std::vector<double> probabilities(logits.begin(), logits.end());
-  const double largest = *std::ranges::max_element(probabilities);
-  double sum = 0;
-  for (double& value : probabilities) sum += value = std::exp(value - largest);
-  for (double& value : probabilities) value /= sum;
-  return probabilities;
-}
-
 Status CheckShare(const char* name, double value, double low, double high) {
   if (value >= low && value <= high) return Ok();
   return UsageError(std::string(name) + ": expected " + std::to_string(low) + " to " +

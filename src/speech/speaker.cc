@@ -27,10 +27,9 @@ constexpr auto kAhead = std::chrono::milliseconds(200);
 constexpr auto kReopenAfter = std::chrono::seconds(1);
 constexpr auto kPatience = std::chrono::seconds(2);
 
-class FileSpeaker final : public Speaker {
+// A mixer behind a lock.
+class MixingSpeaker : public Speaker {
  public:
-  explicit FileSpeaker(std::string path) : path_(std::move(path)) {}
-
   void Say(Sound utterance) override {
     const std::lock_guard lock(mutex_);
     mixer_.Say(std::move(utterance));
@@ -43,6 +42,15 @@ class FileSpeaker final : public Speaker {
     const std::lock_guard lock(mutex_);
     mixer_.SetVolume(volume);
   }
+
+ protected:
+  mutable std::mutex mutex_;  // guards the mixer, and what derived classes say
+  Mixer mixer_;
+};
+
+class FileSpeaker final : public MixingSpeaker {
+ public:
+  explicit FileSpeaker(std::string path) : path_(std::move(path)) {}
 
   void Advance(int64_t now_ms) override {
     const std::lock_guard lock(mutex_);
@@ -69,30 +77,17 @@ class FileSpeaker final : public Speaker {
   }
 
   std::string path_;
-  std::mutex mutex_;
-  Mixer mixer_;
+  // Guarded by mutex_.
   std::optional<int64_t> begin_ms_;
   Sound recording_{.sample_rate_hz = kMixRateHz, .num_channels = kMixChannels, .samples = {}};
 };
 
-class AlsaSpeaker final : public Speaker {
+class AlsaSpeaker final : public MixingSpeaker {
  public:
   AlsaSpeaker(std::string uri, std::string name)
       : uri_(std::move(uri)), name_(std::move(name)), thread_([this] { Work(); }) {}
   ~AlsaSpeaker() override { Stop(); }
 
-  void Say(Sound utterance) override {
-    const std::lock_guard lock(mutex_);
-    mixer_.Say(std::move(utterance));
-  }
-  void Play(Sound earcon) override {
-    const std::lock_guard lock(mutex_);
-    mixer_.Play(std::move(earcon));
-  }
-  void SetVolume(double volume) override {
-    const std::lock_guard lock(mutex_);
-    mixer_.SetVolume(volume);
-  }
   void Advance(int64_t) override {}
 
   Status Finish() override {
@@ -191,9 +186,8 @@ class AlsaSpeaker final : public Speaker {
 
   std::string uri_;
   std::string name_;
-  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
-  Mixer mixer_;
+  // Guarded by mutex_.
   Status problem_ = Ok();
   bool stopping_ = false;
   std::thread thread_;  // last: it uses all of the others
