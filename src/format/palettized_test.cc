@@ -220,7 +220,8 @@ TEST(Panels, HandComputed) {
   PalettizedTensor rows = RandomTensor({1, 1, 2, 5}, 16, 1);
   rows.indices = Tensor::FromVector<uint8_t>(
       {5}, PackIndices(std::vector<uint8_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 10, 4));
-  const auto bytes = ToPanels(rows).indices.As<uint8_t>();
+  const PalettizedTensor panels = ToPanels(rows);
+  const auto bytes = panels.indices.As<uint8_t>();
   ASSERT_EQ(bytes.size(), 2u * 4 * 16);
   std::vector<uint8_t> expected(bytes.size());
   expected[0] = 1 | 5 << 4;  // step 0: inputs 0 to 3 of row 0; step 1: input 4
