@@ -29,6 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     num_data_bytes += entry.data.size();
     const auto content = deixis::ZipArchive::Read(entry);
     Require(!content.ok() || content->size() == entry.data.size());
+    const auto extracted = deixis::ZipArchive::Extract(entry, 1 << 16);
+    Require(!extracted.ok() || extracted->size() == entry.original_bytes);
   }
   Require(num_data_bytes <= size);  // nothing twice
   return 0;

@@ -2,5 +2,5 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: { include: ["browser/**/*.test.ts"], testTimeout: 60_000, fileParallelism: false },
+  test: { include: ["browser/**/*.test.ts"], testTimeout: 120_000, fileParallelism: false },
 });

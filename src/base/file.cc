@@ -8,23 +8,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.h"
+
 namespace deixis {
 namespace {
-
-// A file descriptor that is closed when it goes out of scope.
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 Error WriteError(const std::string& path, int error_number) {
   const std::string message = path + ": cannot write: " + std::strerror(error_number);
@@ -121,15 +108,20 @@ Status AtomicFile::Write(std::string_view text) {
 
 Status AtomicFile::Commit() {
   if (::fsync(descriptor_) != 0) return WriteError(path_, errno);
+  DEIXIS_RETURN_IF_ERROR(CommitUnsynced());
+  // The rename itself must survive a power cut; a folder that cannot be synced is not an error.
+  const Descriptor folder(::open(FolderOf(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() >= 0) ::fsync(folder.get());
+  return Ok();
+}
+
+Status AtomicFile::CommitUnsynced() {
   if (::close(std::exchange(descriptor_, -1)) != 0 ||
       ::rename(temporary_path_.c_str(), path_.c_str()) != 0) {
     const int error_number = errno;
     ::unlink(temporary_path_.c_str());
     return WriteError(path_, error_number);
   }
-  // The rename itself must survive a power cut; a folder that cannot be synced is not an error.
-  const Descriptor folder(::open(FolderOf(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() >= 0) ::fsync(folder.get());
   return Ok();
 }
 

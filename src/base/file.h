@@ -47,6 +47,9 @@ class AtomicFile {
   Status Write(std::span<const std::byte> bytes);
   Status Write(std::string_view text);
   Status Commit();
+  // The same without waiting for the disk: a reader finds a whole file or none, but a power cut may
+  // take it.
+  Status CommitUnsynced();
 
  private:
   AtomicFile(int descriptor, std::string path, std::string temporary_path);

@@ -14,6 +14,9 @@ class Rng {
  public:
   explicit Rng(uint64_t seed) : state_(seed) {}
 
+  // Rng(other.state()) continues as `other` does.
+  uint64_t state() const { return state_; }
+
   uint64_t NextBits() {
     uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;

@@ -264,6 +264,21 @@ std::vector<int> Arguments::Integers(std::string_view flag) const {
   return values;
 }
 
+Result<Arguments> Arguments::With(
+    const std::map<std::string, std::optional<std::string>>& values) const {
+  Arguments changed = *this;
+  for (const auto& [name, value] : values) {
+    const Flag* flag = FindFlag(command_, name);
+    if (flag == nullptr) return UnknownFlag(*command_, "--" + name);
+    if (value) DEIXIS_RETURN_IF_ERROR(CheckValue(*flag, *value, "--" + name));
+    const auto found = values_.find(name);
+    if (found != values_.end() && found->second.source == ValueSource::kCommandLine) continue;
+    changed.values_.erase(name);
+    if (value) changed.values_[name] = Value{*value, ValueSource::kConfiguration};
+  }
+  return changed;
+}
+
 std::string DefaultConfigurationPath(const EnvironmentLookup& environment) {
   if (const auto folder = environment("XDG_CONFIG_HOME")) return *folder + "/deixis/config";
   if (const auto home = environment("HOME")) return *home + "/.config/deixis/config";

@@ -39,6 +39,11 @@ class Arguments {
   int64_t Bytes(std::string_view flag) const;
   std::vector<int> Integers(std::string_view flag) const;
 
+  // The same with `values` in place of all that does not stand on the command line; a flag without
+  // a value becomes absent. kUsage for a flag that the command lacks, or a value that does not fit
+  // it.
+  Result<Arguments> With(const std::map<std::string, std::optional<std::string>>& values) const;
+
   // Words that are not flags, as many as the command's record allows.
   const std::vector<std::string>& words() const { return words_; }
 

@@ -156,7 +156,7 @@ Status Snap(const Arguments& arguments, Console& console) {
   DeclareOutput(out);
   DEIXIS_RETURN_IF_ERROR(kind == PictureKind::kJpeg ? WriteJpeg(out, frame->image)
                                                     : WritePng(out, frame->image));
-  Json result{{"camera", uri},
+  Json result{{"camera", parsed.text},
               {"device", status.device},
               {"identity", status.identity},
               {"pixel_format", status.pixel_format},
@@ -187,7 +187,8 @@ constexpr Flag kFlags[] = {
     {.name = "camera",
      .kind = ValueKind::kText,
      .value_name = "URI",
-     .help = "A device, v4l2:///dev/video0, or folder://DIR, or scene://seed=1",
+     .help =
+         "A device, v4l2:///dev/video0, or http://..., rtsp://..., file://VIDEO, scene://seed=1",
      .environment = "DEIXIS_CAMERA",
      .example = "/dev/video0?size=1280x720"},
     {.name = "out",

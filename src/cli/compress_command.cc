@@ -12,6 +12,7 @@
 #include "cli/interrupt.h"
 #include "cli/models.h"
 #include "cli/staged_file.h"
+#include "cli/trained_centroids.h"
 #include "compress/compress.h"
 #include "compress/evaluate.h"
 #include "compress/picture_set.h"
@@ -122,6 +123,9 @@ Status CheckCombination(const Arguments& arguments) {
   }
   if (!by_magnitude && arguments.Has("sparsity")) {
     return UsageError("--sparsity is for --prune magnitude", "add --prune magnitude");
+  }
+  if (arguments.Given("finetune-epochs") && !arguments.Has("finetune")) {
+    return UsageError("--finetune-epochs is for --finetune", "add --finetune DIR");
   }
   return CheckActivations(arguments);
 }
@@ -237,6 +241,10 @@ Status RunCompress(const Arguments& arguments, Console& console) {
   DEIXIS_ASSIGN(CompressedModel compressed,
                 CompressAsAsked(arguments, model, pictures.calibration.get(), options));
   outcome.compressed = &compressed;
+  if (arguments.Has("finetune")) {
+    DEIXIS_ASSIGN(compressed.model,
+                  TrainedCentroids(arguments, outcome.source, compressed.model, console));
+  }
 
   DEIXIS_ASSIGN(const std::string sha256, FileSha256(outcome.source));
   SetProvenance(kSourceDigestKey, sha256, compressed.model);
@@ -291,6 +299,20 @@ constexpr Flag kFlags[] = {
      .help = "Labelled pictures to measure on",
      .default_note = "those of --data",
      .example = "photos/test"},
+    {.name = "finetune",
+     .kind = ValueKind::kFolder,
+     .value_name = "DIR",
+     .help = "Then train the centroids with deixis-train to answer as the original on these "
+             "labelled pictures",
+     .example = "photos/train"},
+    {.name = "finetune-epochs",
+     .kind = ValueKind::kInteger,
+     .value_name = "N",
+     .help = "Passes over the pictures of --finetune",
+     .default_note = "4",
+     .example = "8",
+     .minimum = 1,
+     .maximum = 10'000},
     {.name = "centroids",
      .letter = 'k',
      .kind = ValueKind::kInteger,

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "cli/arguments.h"
+#include "cli/progress_form.h"
 #include "format/printable.h"
 
 namespace deixis::cli {
@@ -157,6 +158,20 @@ void Console::Warn(const std::string& message) {
       STDERR_FILENO, "deixis: " + style.Yellow("warning:") + " " + PrintableLines(message) + "\n");
 }
 
+namespace {
+
+void WriteProgressLine(std::string_view task, double share, const std::string& detail) {
+  const Json line{{"schema", kJsonSchema},
+                  {"event", "progress"},
+                  {"task", task},
+                  {"share", std::clamp(share, 0.0, 1.0)},
+                  {"detail", detail}};
+  (void)WriteToDescriptor(STDERR_FILENO,
+                          line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace
+
 void Console::Progress(std::string_view task, int64_t done, int64_t total) {
   const double share = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0;
   ShowProgress(task, share, FormatInteger(done) + "/" + FormatInteger(total));
@@ -168,6 +183,13 @@ void Console::ProgressShare(std::string_view task, double share, std::string_vie
 
 void Console::ShowProgress(std::string_view task, double share, const std::string& detail) {
   if (options_.quiet) return;
+  if (ProgressIsJson()) {
+    const auto now = Clock::now();
+    if (task == task_ && now - last_shown_ < kBarInterval) return;
+    task_ = task;
+    last_shown_ = now;
+    return WriteProgressLine(task, share, detail);
+  }
   const bool moves = options_.styled_errors;
   const auto now = Clock::now();
   if (task != task_) {

@@ -15,26 +15,35 @@
 namespace deixis::cli {
 namespace {
 
-Json DemoJson(const DemoResult& result, double seconds) {
+constexpr std::string_view ScoreName(Task task) {
+  return task == Task::kLocate ? "mean_error_px" : "top1";
+}
+
+Json ModelJson(const DemoModel& model) {
   Json rows = Json::array();
-  for (const DemoRow& row : result.rows) {
-    rows.push_back(Json{{"centroids", row.centroids},
-                        {"file", row.path},
-                        {"file_bytes", row.file_bytes},
-                        {"ratio", row.ratio},
-                        {"top1", row.top1}});
+  for (const DemoRow& row : model.rows) {
+    Json json{{"centroids", row.centroids == 0 ? Json(nullptr) : Json(row.centroids)},
+              {"file", row.path},
+              {"file_bytes", row.file_bytes},
+              {"ratio", row.ratio}};
+    json[ScoreName(model.task)] = row.score;
+    rows.push_back(std::move(json));
   }
-  Json json{{"model", result.model_path},
-            {"architecture", result.architecture},
+  return Json{{"lessons", model.lessons},
+              {"tests", model.tests},
+              {"float32_bytes", model.parameter_bytes},
+              {"models", std::move(rows)}};
+}
+
+Json DemoJson(const DemoResult& result, double seconds) {
+  Json json{{"backbone", result.backbone_path},
             {"class_names", result.class_names},
-            {"float32_bytes", result.parameter_bytes},
-            {"images", result.test_pictures},
-            {"top1", result.top1},
-            {"compressed", std::move(rows)},
+            {"pointer", ModelJson(result.pointer)},
+            {"objects", ModelJson(result.objects)},
             {"report", result.report_path},
             {"picture", result.picture_path},
             {"shown", result.shown},
-            {"recognised_by", result.recognised_by},
+            {"tip_error_px", result.tip_error_px},
             {"seen", result.seen},
             {"probability", result.probability}};
   json["sound"] = result.voice.ok() ? Json(result.sound_path) : Json(nullptr);
@@ -43,29 +52,41 @@ Json DemoJson(const DemoResult& result, double seconds) {
   return json;
 }
 
-std::string DemoText(const DemoResult& result, double seconds, const Style& style) {
-  std::string text = style.Bold(result.architecture) + ", trained on " +
-                     Counted(static_cast<int64_t>(result.class_names.size()), "kind") +
-                     " of made-up things, judged on " + Counted(result.test_pictures, "picture") +
-                     "\n\n";
+std::string ModelText(const DemoModel& model, const std::string& title, const Style& style) {
+  const bool locates = model.task == Task::kLocate;
   Table table({{"weights", Align::kLeft},
                {"size", Align::kRight},
                {"smaller", Align::kRight},
-               {"top-1", Align::kRight},
+               {locates ? "error" : "top-1", Align::kRight},
                {"change", Align::kRight}});
-  table.AddRow(
-      {"float32", FormatBytes(result.parameter_bytes), "1.00x", FormatPercent(result.top1), ""});
-  for (const DemoRow& row : result.rows) {
-    const double change = (row.top1 - result.top1) * 100;
-    table.AddRow({"K=" + std::to_string(row.centroids), FormatBytes(row.file_bytes),
-                  FormatFixed(row.ratio, 2) + "x", FormatPercent(row.top1),
-                  (change > 0 ? "+" : "") + FormatFixed(change, 2) + " points"});
+  const double before = model.rows.front().score;
+  for (const DemoRow& row : model.rows) {
+    const double change = locates ? row.score - before : (row.score - before) * 100;
+    const std::string score =
+        locates ? FormatFixed(row.score, 2) + " px" : FormatPercent(row.score);
+    table.AddRow({row.centroids == 0 ? "as taught" : "K=" + std::to_string(row.centroids),
+                  FormatBytes(row.file_bytes), FormatFixed(row.ratio, 2) + "x", score,
+                  row.centroids == 0 ? ""
+                                     : (change > 0 ? "+" : "") + FormatFixed(change, 2) +
+                                           (locates ? " px" : " points")});
   }
-  text += table.Render(style) + "\n";
+  return style.Bold(title) + ", taught with " + Counted(model.lessons, "drawn picture") +
+         ", judged on " + Counted(model.tests, "other") + "\n" + table.Render(style) + "\n";
+}
+
+std::string DemoText(const DemoResult& result, double seconds, const Style& style) {
+  std::string text =
+      ModelText(result.pointer, "pointer (where the fingertip is, in frames of 320x240)", style) +
+      ModelText(
+          result.objects,
+          "objects (" + Counted(static_cast<int64_t>(result.class_names.size()), "kind") + ")",
+          style);
   Facts facts;
-  facts.Add("shown", Printable(result.picture_path) + ": " + result.shown);
+  facts.Add("backbone", Printable(result.backbone_path));
+  facts.Add("shown", Printable(result.picture_path) + ": a finger at a thing, " + result.shown);
   facts.Add("seen", style.Bold(result.seen) + ", " + FormatPercent(result.probability, 1) +
-                        ", by " + Printable(result.recognised_by));
+                        ", the fingertip " + FormatFixed(result.tip_error_px, 1) +
+                        " px off in 640x480");
   facts.Add("said", result.voice.ok() ? Printable(result.sound_path)
                                       : "nothing: " + Printable(result.voice.error().message));
   facts.Add("report", Printable(result.report_path));
@@ -106,7 +127,7 @@ Status RunDemoCommand(const Arguments& arguments, Console& console) {
     console.ProgressShare("demo", done, stage);
     return true;
   };
-  if (arguments.Has("model")) options.model_path = arguments.Text("model");
+  if (arguments.Has("backbone")) options.backbone_path = arguments.Text("backbone");
   DEIXIS_RETURN_IF_ERROR(PrepareFolder(options.folder));
   DeclareOutput(options.folder);
   DEIXIS_ASSIGN(const DemoResult result, RunDemo(options));
@@ -128,12 +149,12 @@ constexpr Flag kFlags[] = {
      .help = "Where pictures, models, the report and the sound are written",
      .default_value = "deixis-demo",
      .example = "out/demo"},
-    {.name = "model",
+    {.name = "backbone",
      .kind = ValueKind::kFile,
-     .value_name = "FILE",
-     .help = "The network to show",
+     .value_name = "MODEL",
+     .help = "The network that both models are taught on",
      .default_note = "the one that comes with Deixis",
-     .example = "models/demo.safetensors"},
+     .example = "models/deixis-18.safetensors"},
     kThreadsFlag,
 };
 constexpr Example kExamples[] = {
@@ -147,9 +168,10 @@ constinit const Command kDemoCommand = {
     .name = "demo",
     .summary = "the whole loop on what is shipped: no hardware, no data",
     .description =
-        "Makes labelled pictures, judges the network that comes with Deixis on them, compresses it "
-        "at several sizes, judges each from its file, writes the report with the study's plots, "
-        "and says what it sees in one picture, into a WAV file.",
+        "Draws lessons, teaches a model that finds the fingertip and one that names things on the "
+        "backbone that comes with Deixis, compresses both, judges each from its file on other "
+        "pictures, writes the report with the study's plots, and says what it sees in a new scene, "
+        "into a WAV file.",
     .positionals = {},
     .flags = kFlags,
     .examples = kExamples,

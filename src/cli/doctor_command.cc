@@ -1,13 +1,12 @@
 // `deixis doctor`: what this machine has, what it lacks, and what to do about that.
-#include <unistd.h>
-
+#include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
+#include "base/child_process.h"
 #include "base/thread_pool.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
@@ -17,14 +16,14 @@
 #include "format/printable.h"
 #include "kernels/targets.h"
 #include "network/model.h"
-#include "pipeline/demo.h"
+#include "pipeline/shipped_models.h"
 #include "speech/audio_out.h"
 #include "speech/voice.h"
+#include "vision/camera/v4l2_device.h"
+#include "vision/camera/video_nodes.h"
 
 namespace deixis::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 enum class Finding { kOk, kMissing };
 
@@ -94,81 +93,86 @@ Check CheckMemory() {
 }
 
 Check CheckVoice(const Arguments& arguments) {
-  const std::string& command = arguments.Text("voice");
-  VoiceOptions options;
-  options.command = WordsOf(command);
-  if (options.command.empty()) {
-    return {"voice", Finding::kMissing, "--voice is empty", "name a command"};
+  const auto options = VoiceOf(arguments);
+  if (!options.ok()) {
+    return {"voice", Finding::kMissing, options.error().message, options.error().remedy};
   }
-  const auto sound = Synthesize("ok", options);
+  const auto sound = Synthesize("ok", *options);
   if (!sound.ok()) {
     return {"voice", Finding::kMissing, sound.error().message, sound.error().remedy};
   }
   return {.name = "voice",
-          .detail = command + ": " + std::to_string(sound->sample_rate_hz) + " Hz"};
+          .detail = arguments.Text("voice") + ": " + std::to_string(sound->sample_rate_hz) + " Hz"};
 }
 
 Check CheckSound() {
-  // Beside real cards, ALSA lists plug-ins that exist everywhere; a card has a playback node.
-  std::error_code error;
-  bool has_card = false;
-  for (fs::directory_iterator entry("/dev/snd", error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename();
-    has_card = has_card || (name.starts_with("pcm") && name.ends_with("p"));
-  }
-  if (!has_card) {
+  const std::vector<SoundCard> cards = ListSoundCards();
+  if (cards.empty()) {
     return {"sound", Finding::kMissing, "no playback device",
             "plug one in, or write a file instead: --audio file:OUT.wav"};
   }
-  const auto devices = ListAudioDevices();
-  std::string detail =
-      std::to_string(devices.size()) + " playback device" + (devices.size() == 1 ? "" : "s");
-  if (!devices.empty()) detail += ", first: " + devices.front().name;
+  std::string detail;
+  for (const SoundCard& card : cards) {
+    detail += (detail.empty() ? "" : ", ") + card.card + " (alsa:" + card.name + ")";
+  }
   return {.name = "sound", .detail = detail};
 }
 
 Check CheckCameras() {
-  std::vector<std::string> cameras;
-  std::vector<std::string> locked;
-  std::error_code error;
-  for (fs::directory_iterator entry("/dev", error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string path = entry->path();
-    if (!entry->path().filename().native().starts_with("video")) continue;
-    (access(path.c_str(), R_OK | W_OK) == 0 ? cameras : locked).push_back(path);
+  std::string detail;
+  std::optional<Error> refused;
+  for (const camera::VideoNode& node : camera::ListVideoNodes()) {
+    const auto device = camera::V4l2Device::Open(node.path);
+    // A node of metadata, or of a radio, is no camera.
+    if (!device.ok() && device.error().code == ErrorCode::kInvalidData) continue;
+    if (device.ok() && camera::ChooseMode(device->Modes(), {})) {
+      detail += (detail.empty() ? "" : ", ") + node.name + " (" + node.path + ")";
+    } else if (!refused) {
+      refused = device.ok() ? Error{ErrorCode::kDeviceUnavailable,
+                                    node.path + ": no YUYV or MJPEG pictures", "try another camera"}
+                            : device.error();
+    }
   }
-  if (cameras.empty() && !locked.empty()) {
-    return {"camera", Finding::kMissing, locked.front() + " may not be opened",
-            "add yourself to the group video and log in again"};
-  }
-  if (cameras.empty()) {
-    return {"camera", Finding::kMissing, "no /dev/video*",
-            "plug a USB camera in; pictures from files work without one"};
-  }
-  std::string detail = {};
-  for (const std::string& camera : cameras) detail += (detail.empty() ? "" : ", ") + camera;
-  return {.name = "camera", .detail = detail};
+  if (!detail.empty()) return {.name = "camera", .detail = detail};
+  if (refused) return {"camera", Finding::kMissing, refused->message, refused->remedy};
+  return {"camera", Finding::kMissing, "none is plugged in",
+          "plug a USB camera in; cameras on the network and pictures from files work without one"};
 }
 
-Check CheckDemoModel() {
-  const auto path = FindDemoModel();
-  if (!path.ok()) {
-    return {"demo model", Finding::kMissing, path.error().message, path.error().remedy};
+// Not everybody needs it.
+Check CheckFfmpeg() {
+  const auto run = RunChild({"ffmpeg", "-hide_banner", "-version"}, "", {.timeout_ms = 5000});
+  if (!run.ok() || run->exit_status != 0) {
+    return {
+        .name = "video",
+        .detail = "no ffmpeg: rtsp:// cameras and video files need it (apt-get install ffmpeg)"};
   }
-  const auto model = LoadModel(*path);
-  if (!model.ok()) {
-    return {"demo model", Finding::kMissing, model.error().message, "install Deixis again"};
+  std::string version(reinterpret_cast<const char*>(run->stdout_bytes.data()),
+                      run->stdout_bytes.size());
+  version.resize(std::min(version.find(" Copyright"), version.find('\n')));
+  return {.name = "video", .detail = version};
+}
+
+Check CheckModels() {
+  std::string detail;
+  for (const std::string_view name : {kShippedBackbone, kShippedPointer, kShippedObjects}) {
+    const auto path = FindShippedModel(name);
+    if (!path.ok()) {
+      return {"models", Finding::kMissing, path.error().message, "install Deixis again"};
+    }
+    const auto model = LoadModel(*path);
+    if (!model.ok()) {
+      return {"models", Finding::kMissing, model.error().message, "install Deixis again"};
+    }
+    detail += (detail.empty() ? "" : ", ") + *path;
   }
-  return {.name = "demo model",
-          .detail = *path + ": " + model->architecture.name + ", " +
-                    Counted(model->architecture.num_outputs, "output")};
+  return {.name = "models", .detail = detail};
 }
 
 Status RunDoctor(const Arguments& arguments, Console& console) {
   const std::vector<Check> checks = {CheckProcessor(),      CheckThreads(), CheckMemory(),
                                      CheckVoice(arguments), CheckSound(),   CheckCameras(),
-                                     CheckDemoModel()};
+                                     CheckFfmpeg(),         CheckModels()};
   const Style style = console.style();
   Table table({{"", Align::kLeft}, {"", Align::kLeft}, {"", Align::kLeft}});
   Json list = Json::array();
@@ -188,7 +192,7 @@ Status RunDoctor(const Arguments& arguments, Console& console) {
   return Ok();
 }
 
-constexpr Flag kFlags[] = {kVoiceFlag};
+constexpr Flag kFlags[] = {kVoiceFlag, kLanguageFlag, kRateFlag};
 constexpr Example kExamples[] = {
     {"doctor", "one line for each part"},
     {"doctor --json", "the same for programs"},
@@ -200,7 +204,8 @@ constinit const Command kDoctorCommand = {
     .name = "doctor",
     .summary = "what this machine has, what it lacks, and what to do",
     .description =
-        "Looks at the processor, memory, voice, sound, cameras and the demo's network. Missing "
+        "Looks at the processor, memory, voice, sound, cameras and the models that come with "
+        "Deixis. Missing "
         "parts are no failure: the exit code is 0 and --json gives their number.",
     .positionals = {},
     .flags = kFlags,

@@ -60,6 +60,9 @@ struct Measured {
   const Dataset& dataset;
   const Evaluation& evaluation;
   int num_threads = 1;
+  // Scores of pictures of other things, and how many of those the model called unknown.
+  std::vector<double> strangers = {};
+  int64_t strangers_rejected = 0;
 };
 
 Json CommonJson(const Measured& measured) {
@@ -84,6 +87,52 @@ std::string TimeText(const Measured& measured) {
       evaluation.seconds > 0 ? static_cast<double>(evaluation.images) / evaluation.seconds : 0;
   return FormatSeconds(evaluation.seconds) + "  " + FormatFixed(rate, rate < 10 ? 1 : 0) +
          " pictures/s on " + Counted(measured.num_threads, "thread");
+}
+
+// Scores of pictures of things that have a name, and how many of them were called unknown.
+struct Acquaintances {
+  std::vector<double> scores;
+  int64_t rejected = 0;
+};
+
+Acquaintances AcquaintancesOf(const Measured& measured) {
+  Acquaintances known;
+  const int nothing_label = NothingLabel(measured.model.class_names);
+  for (size_t i = 0; i < measured.dataset.samples.size(); ++i) {
+    if (measured.dataset.samples[i].label == nothing_label) continue;
+    known.scores.push_back(measured.evaluation.known_scores[i]);
+    known.rejected += measured.evaluation.called_unknown[i] ? 1 : 0;
+  }
+  return known;
+}
+
+double Share(int64_t part, size_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// What the model does with things that it was not taught.
+void ReportUnknown(const Measured& measured, Facts& facts, Json& result) {
+  const bool rejects = measured.model.rejection || NothingLabel(measured.model.class_names) >= 0;
+  const Acquaintances known = AcquaintancesOf(measured);
+  if (rejects && !known.scores.empty()) {
+    const double share = Share(known.rejected, known.scores.size());
+    facts.Add("called unknown", FormatPercent(share, 1) + " of what it was taught");
+    result["known_rejected"] = share;
+  }
+  if (measured.strangers.empty() || known.scores.empty()) return;
+  const double roc = AreaUnderRoc(known.scores, measured.strangers);
+  const double false_positives = FalsePositivesAtRecall(known.scores, measured.strangers, 0.95);
+  std::string text = FormatFixed(roc, 4) + " area under the curve, " +
+                     FormatPercent(false_positives, 1) + " false positives at 95 % recall";
+  result["unknown_images"] = measured.strangers.size();
+  result["unknown_auroc"] = roc;
+  result["unknown_fpr_at_95_recall"] = false_positives;
+  if (rejects) {
+    const double share = Share(measured.strangers_rejected, measured.strangers.size());
+    text += ", " + FormatPercent(share, 1) + " called unknown";
+    result["unknown_rejected"] = share;
+  }
+  facts.Add("other things", text);
 }
 
 void ReportClassification(const Measured& measured, Console& console) {
@@ -119,6 +168,8 @@ void ReportClassification(const Measured& measured, Console& console) {
                          Counted(evaluation.images, "picture"));
   if (has_top5) facts.Add("top-5", FormatPercent(evaluation.top5()));
   facts.Add("cross entropy", FormatFixed(evaluation.mean_cross_entropy, 4));
+  Json result = CommonJson(measured);
+  ReportUnknown(measured, facts, result);
   facts.Add("time", TimeText(measured));
   console.Print(facts.Render(style) + "\n");
   // A thousand categories are for programs.
@@ -127,7 +178,6 @@ void ReportClassification(const Measured& measured, Console& console) {
                     ? table.Render(style)
                     : std::to_string(classes.size()) + " categories; --json lists each\n");
 
-  Json result = CommonJson(measured);
   result["correct"] = evaluation.correct;
   result["top1"] = evaluation.top1();
   result["top5"] = has_top5 ? Json(evaluation.top5()) : Json(nullptr);
@@ -172,6 +222,22 @@ void ReportLocation(const Measured& measured, Console& console) {
   console.SetResult("eval", std::move(result));
 }
 
+// Pictures of other things, whatever their folders are called.
+Status LookAtStrangers(const std::string& folder, const EvaluateOptions& options,
+                       Measured& measured) {
+  DEIXIS_ASSIGN(Dataset dataset, OpenDataset(folder));
+  dataset.class_names.clear();
+  for (Sample& sample : dataset.samples) sample.label = 0;
+  dataset.num_classes = 1;
+  PictureSet pictures(std::move(dataset), measured.model.preprocessing, /*cache_bytes=*/0);
+  DEIXIS_ASSIGN(Evaluation evaluation, Evaluate(measured.model, pictures, options));
+  measured.strangers = std::move(evaluation.known_scores);
+  for (const bool rejected : evaluation.called_unknown) {
+    measured.strangers_rejected += rejected ? 1 : 0;
+  }
+  return Ok();
+}
+
 Status RunEval(const Arguments& arguments, Console& console) {
   const std::string& path = arguments.words().front();
   const std::string& folder = arguments.Text("data");
@@ -183,6 +249,10 @@ Status RunEval(const Arguments& arguments, Console& console) {
   DEIXIS_ASSIGN(const Model model, LoadModel(path));
   if (model.task == Task::kLocate && arguments.Has("predictions")) {
     return UsageError("--predictions is for models that classify, and " + path + " locates",
+                      "leave the flag out");
+  }
+  if (model.task == Task::kLocate && arguments.Has("unknown")) {
+    return UsageError("--unknown is for models that classify, and " + path + " locates",
                       "leave the flag out");
   }
   DEIXIS_ASSIGN(Dataset opened, OpenDatasetFor(model, folder));
@@ -201,12 +271,16 @@ Status RunEval(const Arguments& arguments, Console& console) {
     DEIXIS_RETURN_IF_ERROR(WriteFileAtomically(arguments.Text("predictions"),
                                                PredictionsCsv(model, dataset, evaluation)));
   }
-  const Measured measured{.path = path,
-                          .folder = folder,
-                          .model = model,
-                          .dataset = dataset,
-                          .evaluation = evaluation,
-                          .num_threads = options.num_threads};
+  Measured measured{.path = path,
+                    .folder = folder,
+                    .model = model,
+                    .dataset = dataset,
+                    .evaluation = evaluation,
+                    .num_threads = options.num_threads};
+  if (arguments.Has("unknown")) {
+    DEIXIS_RETURN_IF_ERROR(LookAtStrangers(arguments.Text("unknown"), options, measured));
+    console.EndProgress();
+  }
   if (model.task == Task::kClassify) {
     ReportClassification(measured, console);
   } else {
@@ -225,6 +299,11 @@ constexpr Flag kFlags[] = {
      .help = "Labelled pictures: a folder per category, or a labels.csv",
      .example = "photos/test",
      .required = true},
+    {.name = "unknown",
+     .kind = ValueKind::kFolder,
+     .value_name = "DIR",
+     .help = "Also tell how well it rejects these: pictures of other things, in folders",
+     .example = "photos/others"},
     {.name = "predictions",
      .kind = ValueKind::kFile,
      .value_name = "FILE",
@@ -236,6 +315,8 @@ constexpr Example kExamples[] = {
     {"eval resnet20.th --data cifar10/test", "how many of the pictures it names right"},
     {"eval resnet20.th --data cifar10/test --json", "the same for programs: images, top1, ..."},
     {"eval resnet20.th --data cifar10/test --predictions answers.csv", "which ones"},
+    {"eval things.safetensors --data things/ --unknown others/",
+     "whether it also knows what it does not know"},
 };
 
 }  // namespace

@@ -219,6 +219,7 @@ void AddModelJson(const Result<Model>& model, const std::vector<LayerLine>& laye
   result["architecture"] = model->architecture.name;
   result["task"] = TaskName(model->task);
   result["outputs"] = model->architecture.num_outputs;
+  result["head"] = model->architecture.HasFlattenHead() ? "flatten" : "pooled";
   result["class_names"] = model->class_names;
   result["preprocessing"] = PreprocessingJson(model->preprocessing);
   result["layers"] = LayersJson(layers);
@@ -247,6 +248,7 @@ std::string SummaryText(const TensorFile& file, const FileSummary& summary,
   if (model.ok()) {
     facts.Add("network", style.Bold(model->architecture.name) + ", " +
                              Counted(model->architecture.num_outputs, "output") +
+                             (model->architecture.HasFlattenHead() ? " on every pixel" : "") +
                              (model->task == Task::kLocate ? ", locates" : ", classifies"));
     if (!model->class_names.empty()) facts.Add("categories", NamesText(model->class_names));
     facts.Add("picture", PreprocessingText(model->preprocessing));

@@ -1,5 +1,6 @@
 #include "cli/interrupt.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -26,6 +27,8 @@ struct State {
   InterruptOptions options;
   int wake_pipe[2] = {-1, -1};
   std::atomic<bool> interrupted{false};
+  int end_pipe[2] = {-1, -1};  // of WaitForInterrupt; the first signal goes there
+  std::atomic<bool> ends_by_itself{false};
   std::mutex mutex;  // guards outputs
   std::vector<std::string> outputs;
 };
@@ -56,7 +59,7 @@ void RemoveTemporaryFiles() {
   for (const std::string& output : outputs) {
     std::error_code ignored;
     if (!fs::is_directory(output, ignored)) {
-      fs::remove(output + suffix, ignored);
+      fs::remove_all(output + suffix, ignored);
       continue;
     }
     for (fs::directory_iterator entry(output, ignored), end; !ignored && entry != end;
@@ -80,13 +83,21 @@ void RemoveTemporaryFiles() {
   _exit(static_cast<int>(error.code));
 }
 
-void WaitForSignal() {
+bool ReadSignal() {
   char byte = 0;
   ssize_t count = 0;
   do {
     count = read(TheState().wake_pipe[0], &byte, 1);
   } while (count < 0 && errno == EINTR);
-  if (count <= 0) return;
+  return count > 0;
+}
+
+void WaitForSignal() {
+  if (!ReadSignal()) return;
+  if (TheState().ends_by_itself) {
+    (void)!write(TheState().end_pipe[1], "", 1);
+    if (!ReadSignal()) return;
+  }
   TheState().interrupted = true;
   RemoveTemporaryFiles();
   EndWith(Error{ErrorCode::kInterrupted, "interrupted",
@@ -142,6 +153,22 @@ void InstallInterruptHandling(const InterruptOptions& options) {
     struct sigaction before = {};
     sigaction(signal_number, nullptr, &before);
     if (before.sa_handler != SIG_IGN) sigaction(signal_number, &wake, nullptr);
+  }
+}
+
+bool WaitForInterrupt(int wake) {
+  State& state = TheState();
+  if (state.end_pipe[0] < 0 && pipe(state.end_pipe) != 0) return true;
+  state.ends_by_itself = true;
+  pollfd waiting[] = {{.fd = state.end_pipe[0], .events = POLLIN, .revents = 0},
+                      {.fd = wake, .events = POLLIN, .revents = 0}};
+  while (true) {
+    if (poll(waiting, 2, -1) < 0) {
+      if (errno == EINTR) continue;
+      return true;
+    }
+    if (waiting[0].revents != 0) return true;
+    if (waiting[1].revents != 0) return false;
   }
 }
 

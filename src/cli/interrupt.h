@@ -22,6 +22,11 @@ void InstallInterruptHandling(const InterruptOptions& options);
 // files into: its temporary files are what an interrupt removes.
 void DeclareOutput(const std::string& path);
 
+// For a command that runs until it is told to end, and then ends by itself: returns when the first
+// SIGINT or SIGTERM has come, or `wake` (a descriptor, may be -1) has something to read: false
+// then. A second signal ends the process as any.
+bool WaitForInterrupt(int wake);
+
 // Returns at once, unless an interrupt is ending the process: then never. What fails while the
 // temporary files are being removed fails because of that, and must not be what is told.
 void YieldToInterrupt();

@@ -65,6 +65,10 @@ Result<Dataset> OpenDatasetFor(const Model& model, const std::string& folder) {
 }
 
 void WarnOfSkipped(const Dataset& dataset, Console& console) {
+  if (dataset.num_unmarked > 0) {
+    console.Warn(dataset.folder + ": passed over " + Counted(dataset.num_unmarked, "picture") +
+                 " that nobody has marked yet");
+  }
   if (dataset.num_skipped == 0) return;
   console.Warn(dataset.folder + ": passed over " + Counted(dataset.num_skipped, "file") + " that " +
                (dataset.num_skipped == 1 ? "is" : "are") + " no picture");

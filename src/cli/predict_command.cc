@@ -60,6 +60,21 @@ Prediction Classification(const Model& model, std::span<const float> logits, int
   prediction.json = best.front();
   prediction.json["top"] = std::move(best);
   prediction.text = table.Render(style, 2);
+  const int nothing_label = NothingLabel(model.class_names);
+  if (!model.rejection && nothing_label < 0) return prediction;
+  const bool is_unknown = IsUnknown(model.rejection, logits, nothing_label);
+  prediction.json["unknown"] = is_unknown;
+  if (model.rejection) {
+    const double score = KnownScore(model.rejection, logits, nothing_label);
+    prediction.json["known_score"] = score;
+    prediction.json["known_threshold"] = model.rejection->threshold;
+    if (is_unknown) {
+      prediction.text += "  nothing that it was taught: score " + FormatFixed(score, 2) +
+                         ", known things have " + FormatFixed(model.rejection->threshold, 2) +
+                         " or more\n";
+    }
+  }
+  if (is_unknown) prediction.label = "unknown";
   return prediction;
 }
 
@@ -165,6 +180,9 @@ constexpr Flag kFlags[] = {
     {.name = "speak", .help = "Say the most likely label of each picture"},
     kAudioFlag,
     kVoiceFlag,
+    kLanguageFlag,
+    kRateFlag,
+    kVolumeFlag,
     kThreadsFlag,
 };
 constexpr Example kExamples[] = {
@@ -181,6 +199,9 @@ constinit const Command kPredictCommand = {
     .description =
         "Each picture is resized as the model says and run once. A picture that cannot be read is "
         "told at the end; the others are answered all the same.\n\n"
+        "A model that was taught with deixis train also tells what it was not taught: such a "
+        "picture "
+        "is called unknown, and so it is spoken.\n\n"
         "A model that locates gives x and y from -1 (left, top) to 1 (right, bottom) of the "
         "picture as it sees it and, if it was taught with pictures that lack the thing, how likely "
         "it is there.",

@@ -15,6 +15,7 @@
 #include "cli/console.h"
 #include "cli/help.h"
 #include "cli/interrupt.h"
+#include "cli/progress_form.h"
 #include "cli/suggest.h"
 
 namespace deixis::cli {
@@ -119,6 +120,7 @@ int RunCommand(const Command& command, std::span<const std::string> words, Conso
   if (!arguments.ok()) return Console(options).Finish(std::move(arguments).error());
   options.json = arguments->Switch("json");
   options.quiet = arguments->Switch("quiet");
+  SetProgressForm(arguments->Has("progress") && arguments->Text("progress") == "json");
   Console console(options);
   if (arguments->Switch("help")) {
     console.Print(CommandHelpText(command, console.style(), HelpColumns()));

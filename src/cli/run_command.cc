@@ -1,168 +1,215 @@
 // `deixis run`: from the camera to the voice, until it is stopped.
-#include <chrono>
+#include <cstdlib>
+#include <memory>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/models.h"
+#include "cli/recorded_settings.h"
+#include "cli/run_watch.h"
+#include "cli/said_log.h"
+#include "cli/service_notice.h"
 #include "cli/speak.h"
+#include "cli/trigger.h"
 #include "compress/metrics.h"
-#include "format/printable.h"
 #include "pipeline/pointing_session.h"
-#include "vision/scene/scene.h"
+#include "pipeline/recorder.h"
+#include "pipeline/shipped_models.h"
+#include "vision/camera/camera_uri.h"
 
 namespace deixis::cli {
 namespace {
 
-constexpr int kStandardOutput = 1;
-
-struct Limits {
-  std::optional<int64_t> frames;
-  std::optional<int64_t> milliseconds;  // of the camera's clock
-  bool once = false;                    // until something has been said
-};
-
-bool IsAnswer(DecisionEventKind kind) {
-  return kind == DecisionEventKind::kSay || kind == DecisionEventKind::kHedge ||
-         kind == DecisionEventKind::kUnknown;
-}
-
-Json EventJson(const DecisionEvent& event, const SessionStep& step,
-               const std::vector<std::string>& labels) {
-  Json json{{"event", EventName(event.kind)}, {"time_ms", event.time_ms}};
-  if (event.label >= 0) {
-    json["label"] = labels[event.label];
-    json["probability"] = event.probability;
-  }
-  if (step.frame != nullptr) {
-    json["frame"] = step.frame->id;
-    json["x_px"] = step.look.tip_px.x;
-    json["y_px"] = step.look.tip_px.y;
-    json["presence"] = step.look.seen.presence;
-    json["pointer_ms"] = step.look.pointer_ms;
-    json["object_ms"] = step.look.object_ms;
-    json["age_ms"] = step.now_ms - step.frame->captured_ms;
-    // A made session knows what it shows.
-    if (step.frame->truth && step.frame->truth->label >= 0) {
-      const auto& truth = *step.frame->truth;
-      json["truth"] = {{"label", SceneClassNames()[truth.label]},
-                       {"dwelling", truth.phase == PointingPhase::kDwelling}};
-    }
-  }
+Json RecordingJson(const std::string& folder, const Recorder& recorder) {
+  const RecorderTotals totals = recorder.totals();
+  Json json{{"folder", folder}, {"frames", totals.frames}, {"bytes", totals.bytes}};
+  const Status problem = recorder.Problem();
+  json["ended_early"] = problem.ok() ? Json(nullptr) : Json(problem.error().message);
   return json;
 }
 
-std::string EventLine(const DecisionEvent& event, int64_t begin_ms,
-                      const std::vector<std::string>& labels) {
-  std::string line = FormatFixed(static_cast<double>(event.time_ms - begin_ms) / 1000, 1) + " s  " +
-                     std::string(EventName(event.kind));
-  if (event.label >= 0) {
-    line += "  " + Printable(labels[event.label]) + "  " + FormatPercent(event.probability);
-  }
-  return line + "\n";
-}
-
-struct Totals {
-  int64_t frames = 0;
-  int64_t said = 0;
-  int64_t unknown = 0;
-  std::vector<double> look_ms;
-};
-
-Json TotalsJson(const Arguments& arguments, const Totals& totals) {
-  Json result{{"camera", arguments.Text("camera")},
+Json TotalsJson(const Arguments& arguments, const RunTotals& totals) {
+  Json result{{"camera", camera::WithoutSecrets(arguments.Text("camera"))},
               {"frames", totals.frames},
               {"said", totals.said},
-              {"unknown", totals.unknown}};
-  if (!totals.look_ms.empty())
-    result["look_ms"] = {{"median", Quantile(totals.look_ms, 0.5)},
-                         {"p95", Quantile(totals.look_ms, 0.95)}};
+              {"unknown", totals.unknown},
+              {"oldest_frame_ms", totals.oldest_frame_ms},
+              {"stale_frames", totals.stale_frames}};
+  const auto add_times = [&](const char* name, const std::vector<double>& times_ms) {
+    if (times_ms.empty()) return;
+    result[name] = {{"median", Quantile(times_ms, 0.5)}, {"p95", Quantile(times_ms, 0.95)}};
+  };
+  add_times("look_ms", totals.look_ms);
+  add_times("look_both_ms", totals.both_ms);
   return result;
 }
 
-// Steps until a limit is reached or the camera has ended.
-Status Watch(PointingSession& session, const Limits& limits, const Arguments& arguments,
-             const std::vector<std::string>& labels, Totals& totals) {
-  const bool as_json = arguments.Switch("jsonl");
-  std::optional<int64_t> begin_ms;
-  bool is_answered = false;
-  while (!is_answered) {
-    const SessionStep step = session.Step();
-    if (!begin_ms) begin_ms = step.now_ms;
-    if (step.frame != nullptr) {
-      ++totals.frames;
-      // A day of frames would not fit; the latest hundred thousand tell as much.
-      if (totals.look_ms.size() == 100'000) totals.look_ms.clear();
-      totals.look_ms.push_back(step.look.pointer_ms + step.look.object_ms);
-    }
-    for (const DecisionEvent& event : step.events) {
-      totals.said +=
-          event.kind == DecisionEventKind::kSay || event.kind == DecisionEventKind::kHedge;
-      totals.unknown += event.kind == DecisionEventKind::kUnknown;
-      is_answered = is_answered || (limits.once && IsAnswer(event.kind));
-      const std::string line = as_json ? EventJson(event, step, labels).dump() + "\n"
-                                       : EventLine(event, *begin_ms, labels);
-      if (!arguments.Switch("json")) {
-        DEIXIS_RETURN_IF_ERROR(WriteToDescriptor(kStandardOutput, line));
-      }
-    }
-    if (step.camera == CameraState::kEnded) break;
-    if (limits.frames && totals.frames >= *limits.frames) break;
-    if (limits.milliseconds && step.now_ms - *begin_ms >= *limits.milliseconds) break;
-  }
-  return Ok();
+// The file named by a flag, or the one that comes with Deixis.
+Result<std::string> ModelPath(const Arguments& arguments, const std::string& flag,
+                              std::string_view shipped) {
+  if (arguments.Has(flag)) return arguments.Text(flag);
+  auto path = FindShippedModel(shipped);
+  if (path.ok()) return path;
+  return NotFound(path.error().message, "name another one with --" + flag);
 }
 
-Status RunRun(const Arguments& arguments, Console& console) {
-  LookerOptions look_options;
-  look_options.num_threads = ThreadsOf(arguments);
-  DecisionOptions decision_options;
-  decision_options.dwell_ms = arguments.Integer("dwell");
-  if (arguments.Switch("strict")) decision_options.hedge_probability = 1;
-  DEIXIS_RETURN_IF_ERROR(decision_options.Validate());
-  Limits limits{.frames = {}, .milliseconds = {}, .once = arguments.Switch("once")};
+// What is said for each label: as --names has it, or what lies beside the model, or the label.
+Result<std::vector<std::string>> NamesOf(const Arguments& arguments,
+                                         const std::string& objects_path,
+                                         const std::vector<std::string>& labels) {
+  const Language language = LanguageOf(arguments);
+  if (arguments.Has("names")) return ReadSpokenNames(arguments.Text("names"), labels, language);
+  auto beside = ReadSpokenNames(SpokenNamesPath(objects_path), labels, language);
+  if (!beside.ok() && beside.error().code == ErrorCode::kNotFound) return labels;
+  return beside;
+}
+
+// Without a voice the tones are still worth having.
+Phrasebook PhrasesOf(const Arguments& arguments, const VoiceOptions& voice,
+                     const std::vector<std::string>& names, Console& console) {
+  auto made = Phrasebook::Make(names, voice, LanguageOf(arguments));
+  if (made.ok()) return *std::move(made);
+  console.Warn(made.error().message + "; tones only");
+  return Phrasebook::Silent();
+}
+
+// Without a voice nothing is heard.
+Sound SpokenNotice(bool is_recording, const VoiceOptions& voice, Language language) {
+  const auto spoken = Synthesize(RecordingPhrase(is_recording, language), voice);
+  return spoken.ok() ? ToMixFormat(*spoken) : Sound{};
+}
+
+// The folder of a recording, when that is the camera.
+std::optional<std::string> ReplayedFolder(const Arguments& arguments) {
+  const auto uri = camera::ParseCameraUri(arguments.Text("camera"));
+  if (!uri.ok() || uri->scheme != "replay") return std::nullopt;
+  return uri->place;
+}
+
+// Starts it and says so: nobody is recorded unawares.
+Result<std::unique_ptr<Recorder>> StartRecorder(const Arguments& arguments, const RunModels& models,
+                                                Console& console) {
+  const std::string& folder = arguments.Text("record");
+  const RecorderOptions options{.max_bytes = arguments.Bytes("record-limit")};
+  DEIXIS_RETURN_IF_ERROR(options.Validate());
+  DEIXIS_ASSIGN(auto recorder, Recorder::Start(folder, options));
+  DeclareOutput(folder);
+  DEIXIS_RETURN_IF_ERROR(WriteRecordedSettings(folder, arguments, models));
+  console.Warn("recording: every picture is kept in " + folder);
+  return recorder;
+}
+
+DecisionOptions DecisionOf(const Arguments& arguments) {
+  DecisionOptions options;
+  options.dwell_ms = arguments.Integer("dwell");
+  options.only_when_asked = arguments.Text("trigger") != "dwell";
+  if (arguments.Switch("strict")) options.hedge_probability = 1;
+  return options;
+}
+
+RunLimits LimitsOf(const Arguments& arguments) {
+  RunLimits limits{.once = arguments.Switch("once")};
   if (arguments.Has("frames")) limits.frames = arguments.Integer("frames");
   if (arguments.Has("seconds")) limits.milliseconds = 1000 * arguments.Integer("seconds");
+  return limits;
+}
 
-  DEIXIS_ASSIGN(const Model pointer, LoadModel(arguments.Text("pointer")));
-  DEIXIS_ASSIGN(const Model objects, LoadModel(arguments.Text("objects")));
+Status RunRun(const Arguments& given, Console& console) {
+  Arguments arguments = given;
+  const auto replayed = ReplayedFolder(arguments);
+  if (replayed) {
+    DEIXIS_ASSIGN(arguments, WithRecordedSettings(*replayed, given, console));
+  }
+  ServiceNotice notice(std::getenv("NOTIFY_SOCKET"));
+  LookerOptions look_options;
+  look_options.num_threads = ThreadsOf(arguments);
+  const DecisionOptions decision_options = DecisionOf(arguments);
+  DEIXIS_RETURN_IF_ERROR(decision_options.Validate());
+  DEIXIS_RETURN_IF_ERROR(CheckAudio(arguments));
+  DEIXIS_ASSIGN(const VoiceOptions voice, VoiceOf(arguments));
+  std::optional<Trigger> trigger;
+  // A recording knows when the wearer asked.
+  if (decision_options.only_when_asked && !replayed) {
+    DEIXIS_ASSIGN(trigger, Trigger::Open(arguments.Text("trigger")));
+  }
+
+  DEIXIS_ASSIGN(const std::string pointer_path, ModelPath(arguments, "pointer", kShippedPointer));
+  DEIXIS_ASSIGN(const std::string objects_path, ModelPath(arguments, "objects", kShippedObjects));
+  DEIXIS_ASSIGN(const Model pointer, LoadModel(pointer_path));
+  DEIXIS_ASSIGN(const Model objects, LoadModel(objects_path));
   DEIXIS_ASSIGN(Looker looker, Looker::Create(pointer, objects, look_options));
+  DEIXIS_ASSIGN(const std::vector<std::string> names,
+                NamesOf(arguments, objects_path, looker.labels()));
   std::unique_ptr<Speaker> speaker;
   if (!arguments.Switch("mute")) {
     DEIXIS_ASSIGN(speaker, OpenSpeaker(arguments.Text("audio")));
+    speaker->SetVolume(static_cast<double>(arguments.Integer("volume")) / 100);
   }
   DEIXIS_ASSIGN(const auto camera,
                 OpenCamera(arguments.Text("camera"), {.must_open = !arguments.Switch("wait")}));
+  std::unique_ptr<PreviewWindow> window;
+  if (arguments.Switch("show")) {
+    DEIXIS_ASSIGN(
+        window, PreviewWindow::Open("Deixis: " + camera::WithoutSecrets(arguments.Text("camera"))));
+  }
+  std::unique_ptr<Recorder> recorder;
+  Sound recording_ended;
+  if (arguments.Has("record")) {
+    const RunModels models{.pointer_path = pointer_path, .objects_path = objects_path};
+    DEIXIS_ASSIGN(recorder, StartRecorder(arguments, models, console));
+    if (speaker != nullptr) {
+      speaker->Say(SpokenNotice(true, voice, LanguageOf(arguments)));
+      recording_ended = SpokenNotice(false, voice, LanguageOf(arguments));
+    }
+  }
   if (!looker.tells_presence()) {
     console.Warn(
         "the pointer model does not tell whether a finger is there: every frame counts as "
         "pointing. Teach it with pictures without a finger too");
   }
-  Phrasebook phrases = Phrasebook::Silent();
-  if (speaker != nullptr) {
-    VoiceOptions voice;
-    voice.command = WordsOf(arguments.Text("voice"));
-    auto made = Phrasebook::Make(looker.labels(), voice);
-    // Without a voice the tones are still worth having.
-    if (made.ok()) {
-      phrases = *std::move(made);
-    } else {
-      console.Warn(made.error().message);
-    }
-  }
+  Phrasebook phrases =
+      speaker == nullptr ? Phrasebook::Silent() : PhrasesOf(arguments, voice, names, console);
   PointingSession session(
       camera.get(), [&](const Frame& frame) { return looker.See(frame.image, frame.captured_ms); },
       decision_options, speaker.get(), std::move(phrases));
+  std::optional<SaidLog> log;
+  if (arguments.Has("log")) log.emplace(arguments.Text("log"));
 
-  Totals totals;
-  Status status = Watch(session, limits, arguments, looker.labels(), totals);
+  RunWatcher watcher({.session = session,
+                      .camera = *camera,
+                      .speaker = speaker.get(),
+                      .trigger = trigger ? &*trigger : nullptr,
+                      .log = log ? &*log : nullptr,
+                      .recorder = recorder.get(),
+                      .recording_ended = std::move(recording_ended),
+                      .window = window.get(),
+                      .notice = notice,
+                      .console = console,
+                      .labels = looker.labels(),
+                      .names = names,
+                      .language = LanguageOf(arguments),
+                      .stale_ms = decision_options.stale_ms,
+                      .as_json = arguments.Switch("jsonl"),
+                      .is_mute = arguments.Switch("json")});
+  Status status = watcher.Watch(LimitsOf(arguments));
   if (speaker != nullptr) {
+    // Without a sound card the rest went on, and that was told meanwhile.
+    const bool is_file = arguments.Text("audio").starts_with("file:");
     Status heard = speaker->Finish();
-    if (status.ok()) status = std::move(heard);
+    if (status.ok() && is_file) status = std::move(heard);
   }
-  console.SetResult("run", TotalsJson(arguments, totals));
+  Json totals = TotalsJson(arguments, watcher.totals());
+  if (recorder != nullptr) {
+    recorder->Finish();
+    totals["recording"] = RecordingJson(arguments.Text("record"), *recorder);
+  }
+  console.SetResult("run", std::move(totals));
   return status;
 }
 
@@ -170,7 +217,9 @@ constexpr Flag kFlags[] = {
     {.name = "camera",
      .kind = ValueKind::kText,
      .value_name = "URI",
-     .help = "Where the pictures come from: v4l2:///dev/video0, folder://DIR, scene://seed=1",
+     .help =
+         "Where the pictures come from: v4l2:///dev/video0, http://..., rtsp://..., file://VIDEO, "
+         "scene://seed=1, replay://FOLDER",
      .environment = "DEIXIS_CAMERA",
      .example = "scene://seed=1",
      .required = true},
@@ -178,19 +227,37 @@ constexpr Flag kFlags[] = {
      .kind = ValueKind::kFile,
      .value_name = "MODEL",
      .help = "Finds the fingertip: a model taught with --task locate",
+     .default_note = "the one that comes with Deixis",
      .environment = "DEIXIS_POINTER",
-     .example = "pointer.safetensors",
-     .required = true},
+     .example = "pointer.safetensors"},
     {.name = "objects",
      .kind = ValueKind::kFile,
      .value_name = "MODEL",
      .help = "Names what lies beyond it: a model that classifies",
+     .default_note = "the one that comes with Deixis",
      .environment = "DEIXIS_OBJECTS",
-     .example = "objects.safetensors",
-     .required = true},
+     .example = "objects.safetensors"},
     kAudioFlag,
     kVoiceFlag,
-    {.name = "mute", .help = "Say nothing"},
+    kLanguageFlag,
+    kRateFlag,
+    kVolumeFlag,
+    {.name = "names",
+     .kind = ValueKind::kFile,
+     .value_name = "CSV",
+     .help = "What is said for each label: columns label, en, zh-Hant",
+     .default_note = "OBJECTS.names.csv beside the model, if it is there",
+     .environment = "DEIXIS_NAMES",
+     .example = "things.names.csv"},
+    {.name = "mute", .help = "Say nothing", .environment = "DEIXIS_MUTE"},
+    {.name = "trigger",
+     .kind = ValueKind::kText,
+     .value_name = "WHAT",
+     .help = "What is answered: dwell, a line on stdin (key), or a press: /dev/input/..., a FIFO, "
+             "the file of a pin",
+     .default_value = "dwell",
+     .environment = "DEIXIS_TRIGGER",
+     .example = "key"},
     {.name = "dwell",
      .kind = ValueKind::kInteger,
      .value_name = "MS",
@@ -200,7 +267,7 @@ constexpr Flag kFlags[] = {
      .example = "800",
      .minimum = 100,
      .maximum = 5000},
-    {.name = "strict", .help = "Rather nothing than \"maybe\""},
+    {.name = "strict", .help = "Rather nothing than \"maybe\"", .environment = "DEIXIS_STRICT"},
     {.name = "once", .help = "End after the first answer"},
     {.name = "frames",
      .kind = ValueKind::kInteger,
@@ -216,7 +283,31 @@ constexpr Flag kFlags[] = {
      .example = "60",
      .minimum = 1,
      .maximum = 100'000'000},
-    {.name = "wait", .help = "Start without a camera and wait for it"},
+    {.name = "wait",
+     .help = "Start without a camera and wait for it",
+     .environment = "DEIXIS_WAIT"},
+    {.name = "log",
+     .kind = ValueKind::kFile,
+     .value_name = "FILE",
+     .help = "Append what is said, as JSON lines with the time of day",
+     .environment = "DEIXIS_LOG",
+     .example = "said.jsonl"},
+    {.name = "record",
+     .kind = ValueKind::kFolder,
+     .value_name = "FOLDER",
+     .help = "Keep every picture in a new folder, from which replay://FOLDER decides the same "
+             "again; announced aloud",
+     .default_note = "no picture is kept",
+     .example = "session"},
+    {.name = "record-limit",
+     .kind = ValueKind::kBytes,
+     .value_name = "BYTES",
+     .help = "The recording ends at this size, or with 200 MB left on the disk",
+     .default_value = "2GB",
+     .example = "500MB"},
+    {.name = "show",
+     .help =
+         "Show what is seen in a window, where there is a display; closing it ends the session"},
     {.name = "jsonl", .help = "Events as JSON, one on each line, with the time each stage took"},
     kThreadsFlag,
 };
@@ -236,7 +327,9 @@ constinit const Command kRunCommand = {
     .description =
         "A finger that is held still for a while over something gets its name spoken, once. Tones "
         "tell that a finger was found, that it has been still for long enough, and that a thing is "
-        "unknown. No picture is kept.\n\n"
+        "unknown. No picture is kept, unless --record says so. Without --pointer and --objects the "
+        "models that come with "
+        "Deixis look, which know drawn scenes alone.\n\n"
         "Not for medicines, and not for decisions about safety.",
     .positionals = {},
     .flags = kFlags,

@@ -24,10 +24,11 @@ Status RunSay(const Arguments& arguments, Console& console) {
 constexpr Positional kPositionals[] = {
     {.name = "TEXT", .kind = ValueKind::kText, .help = "A few words; put them in quotes"},
 };
-constexpr Flag kFlags[] = {kAudioFlag, kVoiceFlag};
+constexpr Flag kFlags[] = {kAudioFlag, kVoiceFlag, kLanguageFlag, kRateFlag, kVolumeFlag};
 constexpr Example kExamples[] = {
     {"say \"coffee mug\"", "speak through the default sound device"},
     {"say \"coffee mug\" --audio file:mug.wav", "write what would be heard"},
+    {"say \"coffee mug\" --rate 140 --volume 60", "slowly and softly"},
     {"say Tasse --voice \"espeak-ng -v de --stdin --stdout\"", "another voice"},
 };
 

@@ -7,6 +7,8 @@
 #include "base/result.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "pipeline/phrases.h"
+#include "speech/voice.h"
 
 namespace deixis::cli {
 
@@ -28,6 +30,38 @@ inline constexpr Flag kVoiceFlag = {
     .environment = "DEIXIS_VOICE",
     .example = "\"espeak-ng -v de --stdin --stdout\"",
 };
+inline constexpr Flag kLanguageFlag = {
+    .name = "language",
+    .kind = ValueKind::kChoice,
+    .value_name = "TAG",
+    .help = "What is spoken: English or Mandarin with traditional characters",
+    .default_value = "en",
+    .environment = "DEIXIS_LANGUAGE",
+    .allowed = "en|zh-Hant",
+    .example = "zh-Hant",
+};
+inline constexpr Flag kRateFlag = {
+    .name = "rate",
+    .kind = ValueKind::kInteger,
+    .value_name = "WPM",
+    .help = "How fast the voice speaks, in words a minute",
+    .default_note = "the voice's own, 175 for espeak-ng",
+    .environment = "DEIXIS_RATE",
+    .example = "140",
+    .minimum = 80,
+    .maximum = 450,
+};
+inline constexpr Flag kVolumeFlag = {
+    .name = "volume",
+    .kind = ValueKind::kInteger,
+    .value_name = "PERCENT",
+    .help = "How loud, of what the sound card gives",
+    .default_value = "100",
+    .environment = "DEIXIS_VOLUME",
+    .example = "60",
+    .minimum = 0,
+    .maximum = 100,
+};
 
 struct Spoken {
   std::string text;  // as it was pronounced
@@ -36,9 +70,19 @@ struct Spoken {
   int64_t sample_rate_hz = 0;
 };
 
-// Says `text` with the voice and to the place that kVoiceFlag and kAudioFlag hold, and returns when
-// it has been heard or written.
+// The voice that kVoiceFlag names, told the language and the rate: espeak-ng by its own options,
+// any other by the words {language} and {rate} in the command. kUsage for a command that is empty,
+// or that has no place for a rate that somebody gave.
+Result<VoiceOptions> VoiceOf(const Arguments& arguments);
+
+// kUsage unless kAudioFlag is alsa:NAME or file:PATH. A file is declared as an output.
+Status CheckAudio(const Arguments& arguments);
+
+// Says `text` as kVoiceFlag, kLanguageFlag, kRateFlag, kVolumeFlag and kAudioFlag have it, and
+// returns when it has been heard or written.
 Result<Spoken> Speak(const std::string& text, const Arguments& arguments);
+
+Language LanguageOf(const Arguments& arguments);
 
 // The words of a command line without quoting: "a  b" is {"a", "b"}.
 std::vector<std::string> WordsOf(const std::string& command);

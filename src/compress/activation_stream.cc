@@ -121,20 +121,20 @@ void ActivationStream::GatherInputs(const Node& layer, int input, int64_t n,
                                     int64_t row_stride) const {
   const ValueExtents& in = extents_[input];
   const std::span<const float> picture = Picture(input, n);
-  const int64_t filter = std::max<int64_t>(layer.filter_size, 1);
-  const int64_t out_width = (in.width + 2 * layer.padding - filter) / layer.stride + 1;
-  const int64_t area = filter * filter;
+  const Conv2dShape shape = LayerShapeOf(layer, in);
+  const int64_t out_width = shape.OutputWidth(in.width);
+  const int64_t area = shape.filter_height * shape.filter_width;
   for (size_t t = 0; t < positions.size(); ++t) {
     float* row = rows + static_cast<int64_t>(t) * row_stride;
-    const int64_t top = positions[t] / out_width * layer.stride - layer.padding;
-    const int64_t left = positions[t] % out_width * layer.stride - layer.padding;
-    for (int64_t r = 0; r < filter; ++r) {
-      for (int64_t s = 0; s < filter; ++s) {
+    const int64_t top = positions[t] / out_width * shape.stride - shape.padding;
+    const int64_t left = positions[t] % out_width * shape.stride - shape.padding;
+    for (int64_t r = 0; r < shape.filter_height; ++r) {
+      for (int64_t s = 0; s < shape.filter_width; ++s) {
         const int64_t y = top + r;
         const int64_t x = left + s;
         const bool inside = y >= 0 && y < in.height && x >= 0 && x < in.width;
         const float* pixel = inside ? picture.data() + (y * in.width + x) * in.channels : nullptr;
-        float* to = row + r * filter + s;
+        float* to = row + r * shape.filter_width + s;
         for (int64_t c = 0; c < in.channels; ++c) to[c * area] = inside ? pixel[c] : 0.0f;
       }
     }

@@ -65,22 +65,26 @@ class LayerCalibration {
                           const LayerSamples& samples, const ActivationStream& compressed) {
     const LayerSamples::Moments moments = samples.Gather(compressed, pool_);
     DEIXIS_ASSIGN(const std::vector<uint8_t> pruned, PrunedMask(plan, folded));
-    if (options_.calibration.error_feedback) {
+    const auto variances_of = [&](std::span<const float> weights) {
+      return moments.covariance.empty() ? samples.OutputVariances(compressed, weights, pool_)
+                                        : OutputVariances(moments, weights);
+    };
+    if (options_.calibration.error_feedback && !moments.covariance.empty()) {
       DEIXIS_ASSIGN(Palettization fitted, FitOutput(plan, folded, moments, pruned));
-      return Match(std::move(fitted), moments, options_.calibration.spread);
+      return Match(std::move(fitted), moments, options_.calibration.spread, variances_of);
     }
     DEIXIS_ASSIGN(Palettization nearest, FitWeights(plan, folded, moments, pruned));
-    return Match(std::move(nearest), moments, /*spread=*/1);
+    return Match(std::move(nearest), moments, /*spread=*/1, variances_of);
   }
 
  private:
   // What H's diagonal is raised by, so that inputs that hardly vary leave the weights alone.
   float RidgeOf(const LayerSamples::Moments& moments) const {
-    const auto length = static_cast<int64_t>(moments.input_mean.size());
     double trace = 0;
-    for (int64_t i = 0; i < length; ++i) trace += moments.covariance[i * (length + 1)];
-    return static_cast<float>(std::max(
-        options_.calibration.damping * trace / static_cast<double>(length), kSmallestRidge));
+    for (const double variance : moments.input_variance) trace += variance;
+    const auto length = static_cast<double>(moments.input_variance.size());
+    return static_cast<float>(
+        std::max(options_.calibration.damping * trace / length, kSmallestRidge));
   }
 
   // The weights in their form that disturb the output least: |X̂w - y|² / n + λ|w - w₀|². Means are
@@ -112,9 +116,10 @@ class LayerCalibration {
 
   // Every input position counts as much as it varies.
   std::vector<float> ImportanceOf(const LayerSamples::Moments& moments) const {
-    const auto length = static_cast<int64_t>(moments.input_mean.size());
-    std::vector<float> importance(length, RidgeOf(moments));
-    for (int64_t i = 0; i < length; ++i) importance[i] += moments.covariance[i * (length + 1)];
+    std::vector<float> importance(moments.input_variance.size(), RidgeOf(moments));
+    for (size_t i = 0; i < importance.size(); ++i) {
+      importance[i] += static_cast<float>(moments.input_variance[i]);
+    }
     return importance;
   }
 
@@ -137,17 +142,25 @@ class LayerCalibration {
     return result;
   }
 
-  // Scales and bias by which each channel's output gets back its spread (to the power `spread`) and
-  // its mean. Nothing changes when the output is what it was.
-  FittedLayer Match(Palettization palettization, const LayerSamples::Moments& moments,
-                    double spread) {
-    const int64_t rows = palettization.num_rows();
-    const int64_t length = palettization.row_length();
-    std::vector<float> weights = DenseWeights(palettization);
+  // wᵀ H w of every row.
+  std::vector<double> OutputVariances(const LayerSamples::Moments& moments,
+                                      std::span<const float> weights) {
+    const auto length = static_cast<int64_t>(moments.input_mean.size());
+    const int64_t rows = static_cast<int64_t>(weights.size()) / length;
     std::vector<float> products(weights.size());
     LinearF32(PackLinearF32(length, length, moments.covariance), weights.data(), products.data(),
               rows, &pool_);
-    const std::vector<double> variance = RowProducts(weights, products, rows);
+    return RowProducts(weights, products, rows);
+  }
+
+  // Scales and bias by which each channel's output gets back its spread (to the power `spread`) and
+  // its mean. Nothing changes when the output is what it was.
+  template <typename VariancesOf>
+  FittedLayer Match(Palettization palettization, const LayerSamples::Moments& moments,
+                    double spread, const VariancesOf& variances_of) {
+    const int64_t rows = palettization.num_rows();
+    std::vector<float> weights = DenseWeights(palettization);
+    const std::vector<double> variance = variances_of(weights);
     const std::vector<double> agreement = RowProducts(weights, moments.cross, rows);
     double signal = 0;
     double noise = 0;
@@ -169,17 +182,6 @@ class LayerCalibration {
   const CompressOptions& options_;
   ThreadPool& pool_;
 };
-
-PackedConv2dF32 PackLayer(const Node& node, std::span<const float> weights,
-                          std::span<const float> bias) {
-  const Conv2dShape shape{.in_channels = node.in_channels,
-                          .out_channels = node.out_channels,
-                          .filter_height = std::max<int64_t>(node.filter_size, 1),
-                          .filter_width = std::max<int64_t>(node.filter_size, 1),
-                          .stride = std::max<int64_t>(node.stride, 1),
-                          .padding = node.padding};
-  return PackConv2dF32(shape, weights, bias);
-}
 
 }  // namespace
 
@@ -226,9 +228,11 @@ Result<CompressedModel> CompressCalibrated(const Model& model, const std::vector
     const bool is_chosen = is_layer && planned != plan_of.end();
     FoldedWeights folded;
     std::optional<PackedConv2dF32> layer;
+    Conv2dShape shape;
     if (is_layer) {
+      shape = LayerShapeOf(graph.nodes[segment.layer], extents[segment.input]);
       DEIXIS_ASSIGN(folded, FoldedWeightsOf(model, name));
-      layer = PackLayer(graph.nodes[segment.layer], folded.weights, folded.bias);
+      layer = PackConv2dF32(shape, folded.weights, folded.bias);
     }
     std::optional<LayerSamples> samples;
     if (is_chosen) samples.emplace(graph, segment, original, options.calibration.max_rows);
@@ -243,8 +247,7 @@ Result<CompressedModel> CompressCalibrated(const Model& model, const std::vector
       samples->TakeShortcuts(original, compressed, pool);
       DEIXIS_ASSIGN(FittedLayer fitted,
                     calibration.Fit(*planned->second, folded, *samples, compressed));
-      layer =
-          PackLayer(graph.nodes[segment.layer], DenseWeights(fitted.palettization), fitted.bias);
+      layer = PackConv2dF32(shape, DenseWeights(fitted.palettization), fitted.bias);
       DEIXIS_ASSIGN(LayerReport report,
                     InstallLayer(*planned->second, folded, fitted.palettization,
                                  std::move(fitted.bias), options.codebook_dtype, result.model));

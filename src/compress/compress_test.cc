@@ -102,6 +102,28 @@ TEST(CompressTest, PicturesBringTheOutputNearer) {
   EXPECT_LT(fed_back, 0.5 * matched);
 }
 
+// A flatten head of 4,096 inputs has a covariance and error feedback, one of 6,400 has neither.
+TEST(CompressTest, HeadsOnEveryPixel) {
+  for (const int64_t map_side : {8, 10}) {
+    Architecture flatten = *FindArchitecture("resnet20-cifar");
+    flatten.flattened_pixels = map_side * map_side;
+    const Model model = *ModelFromTensors(testing::SyntheticFile(flatten, 6, 1));
+    ASSERT_EQ(model.preprocessing.height_px, 4 * map_side);
+    const SomePictures pictures(24);
+    PictureSet set = pictures.Open(model);
+    CompressOptions options;
+    options.layers = "linear";
+    options.num_centroids = 4;
+    const double plain = LogitError(model, MustCompress(model, nullptr, options).model, set);
+    const double calibrated = LogitError(model, MustCompress(model, &set, options).model, set);
+    EXPECT_LT(calibrated, plain) << map_side;
+    options.layers = "all";
+    options.num_centroids = 16;
+    options.activations = RangeOptions{};
+    EXPECT_LT(LogitError(model, MustCompress(model, &set, options).model, set), 0.1) << map_side;
+  }
+}
+
 TEST(CompressTest, ManyCentroidsChangeAlmostNothing) {
   const Model model = SomeModel();
   const SomePictures pictures(8);

@@ -104,6 +104,9 @@ Result<Evaluation> Evaluate(const Model& model, PictureSet& pictures,
   evaluation.predictions.resize(images);
   if (options.keep_logits) evaluation.logits.resize(images * outputs);
   std::vector<int> ranks(images);
+  std::vector<char> unknown(locates ? 0 : images);
+  if (!locates) evaluation.known_scores.resize(images);
+  const int nothing_label = NothingLabel(model.class_names);
   std::vector<double> cross_entropies(images);
   std::vector<double> errors_px(locates ? images : 0);
   std::vector<double> presences(model.tells_presence ? images : 0);
@@ -117,6 +120,8 @@ Result<Evaluation> Evaluate(const Model& model, PictureSet& pictures,
       const std::span<const float> logits = executor.Run(pixels);
       if (!locates) {
         evaluation.predictions[i] = LargestLogit(logits);
+        evaluation.known_scores[i] = KnownScore(model.rejection, logits, nothing_label);
+        unknown[i] = IsUnknown(model.rejection, logits, nothing_label) ? 1 : 0;
         ranks[i] = RankOf(logits, sample.label);
         cross_entropies[i] = CrossEntropy(logits, sample.label);
       } else if (sample.point_px) {
@@ -147,6 +152,7 @@ Result<Evaluation> Evaluate(const Model& model, PictureSet& pictures,
   for (std::jthread& thread : threads) thread.join();
   if (tally.error) return *std::move(tally.error);
 
+  evaluation.called_unknown.assign(unknown.begin(), unknown.end());
   // Summed in order, so that the figures do not depend on the number of threads.
   for (int64_t i = 0; i < images; ++i) {
     if (locates) {

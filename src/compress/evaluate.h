@@ -28,6 +28,10 @@ struct Evaluation {
   double mean_cross_entropy = 0;  // nats, of the softmax over the logits
   std::vector<int> predictions;   // [images], index of the largest logit
   std::vector<float> logits;      // [images, num_outputs] when keep_logits
+  // Classify models only: how much each picture looks like a category with a name, by
+  // KnownScore of network/rejection.h, and whether it was called unknown.
+  std::vector<double> known_scores;  // [images]
+  std::vector<bool> called_unknown;  // [images]
   // Locate models only: the distance of each marked picture's answer to its mark, in the picture's
   // own pixels.
   std::vector<double> errors_px;

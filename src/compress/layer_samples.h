@@ -40,13 +40,29 @@ class LayerSamples {
     std::vector<double> target_variance;  // [C_out]
     // Of what the layer gave in the original network, without shortcuts.
     std::vector<double> original_variance;  // [C_out]
-    std::vector<float> covariance;          // of inputs [I, I]
-    std::vector<float> cross;               // of targets with inputs [C_out, I]
+    std::vector<double> input_variance;     // [I]
+    // Of inputs [I, I]; empty for rows longer than kMaxCovarianceLength (a flatten head's 25,088
+    // would take gigabytes).
+    std::vector<float> covariance;
+    std::vector<float> cross;  // of targets with inputs [C_out, I]
   };
+  // No convolution of a ResNet has longer rows.
+  static constexpr int64_t kMaxCovarianceLength = 4608;
   // Targets are what the layer itself should give: z₀ less the compressed shortcut.
   Moments Gather(const ActivationStream& compressed, ThreadPool& pool) const;
+  // Variance over the rows of what `weights` [C_out, I] give for them.
+  std::vector<double> OutputVariances(const ActivationStream& compressed,
+                                      std::span<const float> weights, ThreadPool& pool) const;
 
  private:
+  // Calls use(rows, count) with blocks of rows [inputs | targets | 1], in their order.
+  template <typename Use>
+  void ForEachBlock(const ActivationStream& compressed, ThreadPool& pool, const Use& use) const;
+  // For rows [count, row_width()]: the sums of targets and 1 times each column [C_out + 1, width],
+  // and of each column's squares.
+  void AddProductsWithTargets(const float* rows, int64_t count, std::vector<double>& products,
+                              std::vector<double>& squares) const;
+  int64_t row_width() const { return row_length_ + num_outputs_ + 1; }
   int64_t first_row(int64_t n) const { return n * rows_per_picture_; }
   std::span<const int32_t> positions(int64_t n) const {
     return std::span(positions_).subspan(first_row(n), rows_per_picture_);

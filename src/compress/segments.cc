@@ -122,7 +122,7 @@ std::vector<ValueExtents> ExtentsOfValues(const Graph& graph, int64_t height, in
         value.height = value.width = 1;
         break;
       case OpKind::kLinear:
-        value.channels = node.out_channels;
+        value = {.height = 1, .width = 1, .channels = node.out_channels};
         break;
       case OpKind::kSubsamplePad:
         value.height = (value.height + node.stride - 1) / node.stride;
@@ -137,6 +137,18 @@ std::vector<ValueExtents> ExtentsOfValues(const Graph& graph, int64_t height, in
     extents.push_back(value);
   }
   return extents;
+}
+
+Conv2dShape LayerShapeOf(const Node& layer, const ValueExtents& input) {
+  Conv2dShape shape{.in_channels = input.channels,
+                    .out_channels = layer.out_channels,
+                    .filter_height = input.height,
+                    .filter_width = input.width};
+  if (layer.kind == OpKind::kLinear) return shape;
+  shape.filter_height = shape.filter_width = layer.filter_size;
+  shape.stride = layer.stride;
+  shape.padding = layer.padding;
+  return shape;
 }
 
 std::vector<std::vector<int>> LastUses(const Graph& graph, const std::vector<Segment>& segments) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/conv2d_f32/conv2d_f32.h"
 #include "network/graph.h"
 
 namespace deixis {
@@ -34,6 +35,10 @@ struct ValueExtents {
 
 // Extents of every value of the graph, value 0 being height x width x 3.
 std::vector<ValueExtents> ExtentsOfValues(const Graph& graph, int64_t height, int64_t width);
+
+// What the convolution kernel calls a layer that reads a value of such extents; a linear one is a
+// convolution with a filter as large as its input.
+Conv2dShape LayerShapeOf(const Node& layer, const ValueExtents& input);
 
 // For each segment the values, of those that are kept, that no later segment reads.
 std::vector<std::vector<int>> LastUses(const Graph& graph, const std::vector<Segment>& segments);

@@ -41,7 +41,7 @@ typedef struct {
   int32_t input;     // values, by index
   int32_t residual;  // -1 for none
   int32_t output;
-  int32_t filter_size;
+  int32_t filter_size;  // 0: as large as the input, a linear layer
   int32_t stride;
   int32_t padding;
   // kDeixisConv2d: what src/kernels/conv2d_u8/conv2d_u8.h calls panels, tables, scale and bias, in

@@ -75,10 +75,11 @@ class Run {
 
   Conv2dU8Weights WeightsOf(const DeixisStep& step) const {
     const uint8_t* weights = network_.weights;
-    return {.shape = {.in_channels = network_.values[step.input].channels,
+    const DeixisValue& input = network_.values[step.input];
+    return {.shape = {.in_channels = input.channels,
                       .out_channels = network_.values[step.output].channels,
-                      .filter_height = step.filter_size,
-                      .filter_width = step.filter_size,
+                      .filter_height = step.filter_size > 0 ? step.filter_size : input.height,
+                      .filter_width = step.filter_size > 0 ? step.filter_size : input.width,
                       .stride = step.stride,
                       .padding = step.padding},
             .form = step.is_indices != 0 ? WeightForm8::kCodebook4 : WeightForm8::kInt8,

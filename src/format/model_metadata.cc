@@ -19,9 +19,10 @@ constexpr std::string_view kPreprocessingKey = "deixis.preprocessing";
 constexpr std::string_view kLayersKey = "deixis.layers";
 constexpr std::string_view kPresenceKey = "deixis.presence";
 constexpr std::string_view kActivationsKey = "deixis.activations";
+constexpr std::string_view kRejectionKey = "deixis.rejection";
 constexpr std::string_view kOwnKeys[] = {kFormatKey,      kArchitectureKey,  kTaskKey,
                                          kClassNamesKey,  kPreprocessingKey, kLayersKey,
-                                         kActivationsKey, kPresenceKey};
+                                         kActivationsKey, kPresenceKey,      kRejectionKey};
 constexpr int64_t kMaxPixels = 16384;
 
 bool IsOwnKey(std::string_view key) {
@@ -172,6 +173,19 @@ Result<std::map<std::string, ActivationQuantization>> ReadActivations(const Tens
   return activations;
 }
 
+Result<std::optional<float>> ReadRejection(const TensorFile& file, const std::string& task) {
+  if (file.FindMetadata(kRejectionKey) == nullptr) return std::optional<float>();
+  if (task != "classify") {
+    return KeyError(kRejectionKey, "expected it for the task classify, found the task " + task);
+  }
+  DEIXIS_ASSIGN(const JsonValue object, RequiredJson(file, kRejectionKey));
+  const JsonValue* value = object.Find("threshold");
+  const auto number = value == nullptr ? std::nullopt : value->AsNumber();
+  const auto threshold = static_cast<float>(number.value_or(NAN));
+  if (std::isfinite(threshold)) return std::optional(threshold);
+  return KeyError(kRejectionKey, "threshold: expected a finite number, found " + FoundText(value));
+}
+
 std::string ActivationsJson(const std::map<std::string, ActivationQuantization>& activations) {
   JsonValue::Object object;
   for (const auto& [name, quantization] : activations) {
@@ -203,6 +217,7 @@ Result<ModelMetadata> ReadModelMetadata(const TensorFile& file) {
   DEIXIS_ASSIGN(metadata.class_names, ReadClassNames(file));
   DEIXIS_ASSIGN(metadata.preprocessing, ReadPreprocessing(file));
   DEIXIS_ASSIGN(metadata.activations, ReadActivations(file));
+  DEIXIS_ASSIGN(metadata.rejection_threshold, ReadRejection(file, metadata.task));
   for (const auto& [key, value] : file.metadata) {
     if (!IsOwnKey(key)) metadata.provenance.emplace_back(key, value);
   }
@@ -219,6 +234,10 @@ void WriteModelMetadata(const ModelMetadata& metadata, TensorFile& file) {
   file.metadata.emplace_back(kPreprocessingKey, PreprocessingJson(metadata.preprocessing));
   if (!metadata.activations.empty()) {
     file.metadata.emplace_back(kActivationsKey, ActivationsJson(metadata.activations));
+  }
+  if (metadata.rejection_threshold) {
+    file.metadata.emplace_back(
+        kRejectionKey, ToJson(JsonValue::Object{{"threshold", *metadata.rejection_threshold}}));
   }
   for (const auto& [key, value] : metadata.provenance) {
     if (!IsOwnKey(key)) file.metadata.emplace_back(key, value);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,9 @@ struct ModelMetadata {
   bool tells_presence = false;           // "locate" with a logit of presence per category
   std::vector<std::string> class_names;  // may be empty
   Preprocessing preprocessing;
+  // "classify" that tells the unknown (its tensors are named rejection.*): the score below which a
+  // picture is.
+  std::optional<float> rejection_threshold = {};
   // By name of the layer or node that makes the value; empty for a network that runs in fp32.
   std::map<std::string, ActivationQuantization> activations;
   // Every other key of the file's metadata but deixis.layers, whole and as written:

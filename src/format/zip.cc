@@ -115,6 +115,7 @@ struct CentralRecord {
   uint64_t stored_bytes = 0;
   uint64_t original_bytes = 0;
   uint64_t local_offset = 0;
+  bool is_link = false;
 };
 
 // Saturated 32-bit fields stand as 64-bit ones in an extra field, in this order.
@@ -149,6 +150,8 @@ Result<CentralRecord> TakeCentralRecord(Bytes& directory) {
   const size_t extra_bytes = U16(directory, 30);
   const size_t total = kCentralBytes + name_bytes + extra_bytes + U16(directory, 32);
   if (total > directory.size()) return Broken("its directory is cut short");
+  const bool is_of_unix = (U16(directory, 4) >> 8) == 3;
+  const uint32_t unix_mode = U32(directory, 38) >> 16;
   CentralRecord record{
       .name = {reinterpret_cast<const char*>(directory.data()) + kCentralBytes, name_bytes},
       .flags = U16(directory, 8),
@@ -157,6 +160,7 @@ Result<CentralRecord> TakeCentralRecord(Bytes& directory) {
       .stored_bytes = U32(directory, 20),
       .original_bytes = U32(directory, 24),
       .local_offset = U32(directory, 42),
+      .is_link = is_of_unix && (unix_mode & 0170000) == 0120000,
   };
   DEIXIS_RETURN_IF_ERROR(
       ApplyZip64Extra(directory.subspan(kCentralBytes + name_bytes, extra_bytes), record));
@@ -188,8 +192,14 @@ Result<ZipEntry> LocateData(Bytes bytes, uint64_t limit, const CentralRecord& re
   if (is_stored && record.stored_bytes != record.original_bytes) {
     return broken("it is stored as it is, but its two sizes differ");
   }
-  return ZipEntry{record.name, is_stored, record.crc32,
-                  bytes.subspan(data_offset, record.stored_bytes)};
+  return ZipEntry{.name = record.name,
+                  .is_stored = is_stored,
+                  .crc32 = record.crc32,
+                  .data = bytes.subspan(data_offset, record.stored_bytes),
+                  .method = record.method,
+                  .is_encrypted = (record.flags & kEncryptedFlag) != 0,
+                  .is_link = record.is_link,
+                  .original_bytes = record.original_bytes};
 }
 
 // The bytes that an entry takes, from its local header to the end of its data.

@@ -2,8 +2,9 @@
 //
 // A reader here trusts nothing: every offset, length and name is proven against the bytes at hand,
 // entries may not overlap or share a name, and an entry's data is a view of the file, so that no
-// size field can make it allocate. Only stored (uncompressed) data is given out: PyTorch never
-// compresses tensors, and without inflating there are no zip bombs.
+// size field can make it allocate. Read() gives out stored (uncompressed) data only: PyTorch never
+// compresses tensors, and without inflating there are no zip bombs. Extract() inflates, within a
+// bound that the caller sets.
 // Layout: APPNOTE.TXT 6.3.10 of PKWARE, sections 4.3.7 (local header), 4.3.12 (central directory),
 // 4.3.14 to 4.3.16 (end records), 4.5.3 (zip64).
 #pragma once
@@ -29,6 +30,11 @@ struct ZipEntry {
   bool is_stored = true;            // neither compressed nor encrypted
   uint32_t crc32 = 0;               // 0 also when the writer left it out
   std::span<const std::byte> data;  // as it lies in the file
+  // What the directory says of it; Extract() holds it to that.
+  uint16_t method = 0;  // 0 stored, 8 deflate
+  bool is_encrypted = false;
+  bool is_link = false;  // a symbolic link of Unix; its data is the path
+  uint64_t original_bytes = 0;
 };
 
 // The entries of an archive; views of the bytes that were given, which must outlive it.
@@ -44,6 +50,12 @@ class ZipArchive {
 
   // The data of an entry, proven to be stored and to match its checksum. O(size).
   static Result<std::span<const std::byte>> Read(const ZipEntry& entry);
+
+  // A copy of the entry's data, inflated if need be: exactly `original_bytes`, which must be at
+  // most `max_bytes`. kInvalidData for anything else, for a checksum that does not match and for
+  // entries that are encrypted or compressed by another method than deflate. Needs no more memory
+  // than the answer and 64 KiB. From any thread.
+  static Result<std::vector<std::byte>> Extract(const ZipEntry& entry, uint64_t max_bytes);
 
  private:
   std::vector<ZipEntry> entries_;

@@ -43,7 +43,29 @@ std::vector<Architecture> MakeKnown() {
   return known;
 }
 
+int64_t HalvedUp(int64_t extent, int times) {
+  for (; times > 0; --times) extent = (extent + 1) / 2;
+  return extent;
+}
+
 }  // namespace
+
+MapExtents LastMapOf(const Architecture& architecture, int64_t height_px, int64_t width_px) {
+  // Every convolution and pooling of stride 2 is padded so that it halves, rounding up.
+  const int halvings = static_cast<int>(architecture.blocks_per_stage.size()) - 1 +
+                       (architecture.stem == StemKind::kImageNet ? 2 : 0);
+  return {.height = HalvedUp(height_px, halvings), .width = HalvedUp(width_px, halvings)};
+}
+
+int64_t LastChannelsOf(const Architecture& architecture) {
+  return architecture.stage_channels.back() *
+         (architecture.block == BlockKind::kBottleneck ? 4 : 1);
+}
+
+int64_t FlattenedPixels(const Architecture& architecture, int64_t head_inputs) {
+  const int64_t channels = LastChannelsOf(architecture);
+  return head_inputs > channels && head_inputs % channels == 0 ? head_inputs / channels : 0;
+}
 
 const std::vector<Architecture>& KnownArchitectures() {
   static const std::vector<Architecture> known = MakeKnown();

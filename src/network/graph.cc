@@ -136,11 +136,15 @@ Graph BuildGraph(const Architecture& architecture) {
       channels = expansion * width;
     }
   }
-  value = builder.Append({.kind = OpKind::kGlobalAveragePool,
-                          .name = "avgpool",
-                          .inputs = {value},
-                          .in_channels = channels,
-                          .out_channels = channels});
+  if (architecture.HasFlattenHead()) {
+    channels *= architecture.flattened_pixels;
+  } else {
+    value = builder.Append({.kind = OpKind::kGlobalAveragePool,
+                            .name = "avgpool",
+                            .inputs = {value},
+                            .in_channels = channels,
+                            .out_channels = channels});
+  }
   builder.Append({.kind = OpKind::kLinear,
                   .name = architecture.head_name,
                   .inputs = {value},

@@ -19,7 +19,7 @@ enum class OpKind {
   kAdd,                // inputs[0] + inputs[1]
   kMaxPool,            // 3x3, stride 2, padding 1
   kGlobalAveragePool,  // [N, H, W, C] -> [N, 1, 1, C]
-  kLinear,
+  kLinear,             // all of its input, flattened as PyTorch does: [C, H, W], channels outside
   kSubsamplePad,  // option A: every `stride`-th pixel, (C_out - C_in) / 2 zero channels each side
 };
 
@@ -27,7 +27,8 @@ struct Node {
   OpKind kind;
   std::string name;         // of its parameters ("layer1.0.conv1", "bn1"); else of its place
   std::vector<int> inputs;  // values
-  // kConv2d, kMaxPool, kSubsamplePad, kLinear (channels only); 0 elsewhere.
+  // kConv2d, kMaxPool, kSubsamplePad, kLinear (channels only); 0 elsewhere. A linear node that
+  // reads more than one pixel counts every pixel's channels: C * H * W.
   int64_t in_channels = 0;
   int64_t out_channels = 0;
   int64_t filter_size = 0;  // K_h = K_w
@@ -39,7 +40,8 @@ struct Graph {
   std::vector<Node> nodes;
 };
 
-// The whole network in evaluation order; the last node is the head.
+// The whole network in evaluation order; the last node is the head, which reads a global average
+// pool or, when it is a flatten head, the last feature map itself.
 Graph BuildGraph(const Architecture& architecture);
 
 // The node of that name, or nullptr.

@@ -6,10 +6,12 @@
 #include <cinttypes>
 #include <cstdio>
 #include <set>
+#include <utility>
 
 #include "base/file.h"
 #include "base/testing/compare.h"
 #include "format/json.h"
+#include "format/model_tensors.h"
 #include "network/model.h"
 #include "network/testing/interpreter.h"
 #include "network/testing/synthetic.h"
@@ -76,6 +78,65 @@ TEST(BuildGraph, EveryValueIsMadeBeforeItIsUsedAndChannelsFit) {
     }
     EXPECT_EQ(graph.nodes.back().kind, OpKind::kLinear);
     EXPECT_EQ(channels.back(), 3);
+  }
+}
+
+TEST(BuildGraph, AFlattenHeadReadsTheLastMapItself) {
+  Architecture architecture = *FindArchitecture("resnet50");
+  architecture.num_outputs = 3;
+  architecture.flattened_pixels = 12;
+  const Graph graph = BuildGraph(architecture);
+  EXPECT_EQ(FindNode(graph, "avgpool"), nullptr);
+  const Node& head = graph.nodes.back();
+  EXPECT_EQ(head.name, "fc");
+  EXPECT_EQ(head.in_channels, 12 * 2048);
+  EXPECT_EQ(graph.nodes.at(head.inputs[0] - 1).name, "layer4.2.relu3");
+}
+
+// [C, H, W], as torch.flatten has it: the head's only weight that is not 0 picks one number out.
+TEST(Graph, AFlattenHeadCountsChannelsOutside) {
+  Architecture architecture = *FindArchitecture("resnet20-cifar");
+  architecture.flattened_pixels = 6;  // a map of 2x3 for pictures of 8x12
+  TensorFile file = testing::SyntheticFile(architecture, 1, 5);
+  for (NamedTensor& named : file.tensors) {
+    if (named.name != "linear.weight" && named.name != "linear.bias") continue;
+    std::vector<float> values(named.tensor.num_elements());
+    if (named.name == "linear.weight")
+      values[37 * 6 + 1 * 3 + 2] = 1;  // channel 37 of pixel (1, 2)
+    named.tensor = Tensor::FromVector(named.tensor.shape(), std::move(values));
+  }
+  WriteModelMetadata({.architecture = "resnet20-cifar",
+                      .class_names = {},
+                      .preprocessing = {.height_px = 8, .width_px = 12},
+                      .activations = {},
+                      .provenance = {}},
+                     file);
+  const Result<Model> model = ModelFromTensors(file);
+  ASSERT_TRUE(model.ok()) << model.error().message;
+  const std::vector<Activation> values =
+      Interpreter(*model, /*tracks_errors=*/false).Run(testing::SyntheticInput(8, 12, 6), 8, 12);
+  const Activation& map = values[values.size() - 2];
+  ASSERT_EQ(map.height, 2);
+  ASSERT_EQ(map.width, 3);
+  EXPECT_EQ(values.back().value[0], map.value[(1 * 3 + 2) * 64 + 37]);
+}
+
+TEST(LastMapOf, IsWhatTheGraphMakes) {
+  for (const char* name : {"resnet18", "resnet20-cifar"}) {
+    Architecture architecture = *FindArchitecture(name);
+    architecture.num_outputs = 1;
+    const Result<Model> model = ModelFromTensors(testing::SyntheticFile(architecture, 1, 1));
+    ASSERT_TRUE(model.ok());
+    for (const auto& [height, width] : {std::pair{33, 64}, {31, 65}, {7, 1}}) {
+      const std::vector<Activation> values =
+          Interpreter(*model, /*tracks_errors=*/false)
+              .Run(testing::SyntheticInput(height, width, 1), height, width);
+      const Activation& map = values[values.size() - 3];  // before the pool and the head
+      EXPECT_EQ(LastMapOf(architecture, height, width),
+                (MapExtents{.height = map.height, .width = map.width}))
+          << name << " " << height << "x" << width;
+      EXPECT_EQ(LastChannelsOf(architecture), map.channels);
+    }
   }
 }
 

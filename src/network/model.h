@@ -17,6 +17,7 @@
 #include "format/tensor_file.h"
 #include "network/architecture.h"
 #include "network/graph.h"
+#include "network/rejection.h"
 
 namespace deixis {
 
@@ -56,6 +57,8 @@ struct Model {
   Preprocessing preprocessing;
   // Empty when the source names none; else NumCategories() of them.
   std::vector<std::string> class_names;
+  // kClassify only; none: everything is taken for one of the categories.
+  std::optional<Rejection> rejection;
   // By name of the graph's node. A palettized layer has its batch norm folded into scale and bias,
   // and no entry in batch_norms: the graph's node for it is then the identity.
   std::map<std::string, LayerParameters> layers;

@@ -92,15 +92,42 @@ Status CheckVariance(const std::string& name, const Tensor& variance) {
   return Ok();
 }
 
-// A picture's way into a network that comes without a word about it.
-Preprocessing UsualPreprocessing(const Architecture& architecture) {
+// A picture's way into a network that comes without a word about it. The pixels that a flatten head
+// counts tell the picture's size, taken to be square.
+Result<Preprocessing> UsualPreprocessing(const Architecture& architecture) {
   Preprocessing
       usual;  // ImageNet's statistics; the published CIFAR networks were trained with them too
   if (architecture.stem == StemKind::kCifar) {
     usual.height_px = usual.width_px = usual.shorter_side_px = 32;
     usual.resize = ResizePolicy::kStretch;
   }
+  if (!architecture.HasFlattenHead()) return usual;
+  const auto map_side = static_cast<int64_t>(
+      std::lround(std::sqrt(static_cast<double>(architecture.flattened_pixels))));
+  if (map_side * map_side != architecture.flattened_pixels) {
+    return InvalidData(TensorNamed(architecture.head_name + ".weight") + ": its inputs are " +
+                           std::to_string(LastChannelsOf(architecture)) + " channels of " +
+                           std::to_string(architecture.flattened_pixels) +
+                           " pixels, which is not a square map, and nothing tells the picture's "
+                           "extents",
+                       "train on square pictures, or save with the metadata of docs/format.md");
+  }
+  const int64_t usual_side = LastMapOf(architecture, usual.height_px, usual.width_px).height;
+  usual.shorter_side_px = usual.shorter_side_px * map_side / usual_side;
+  usual.height_px = usual.width_px = usual.height_px * map_side / usual_side;
   return usual;
+}
+
+// Whether a flatten head was made for pictures of this size.
+Status CheckFlattenedMap(const Architecture& architecture, const Preprocessing& preprocessing) {
+  if (!architecture.HasFlattenHead()) return Ok();
+  const MapExtents map = LastMapOf(architecture, preprocessing.height_px, preprocessing.width_px);
+  if (map.num_pixels() == architecture.flattened_pixels) return Ok();
+  return InvalidData(
+      TensorNamed(architecture.head_name + ".weight") + ": expected inputs for a map of " +
+      std::to_string(map.height) + "x" + std::to_string(map.width) + " pixels, as pictures of " +
+      std::to_string(preprocessing.height_px) + "x" + std::to_string(preprocessing.width_px) +
+      " give, found " + std::to_string(architecture.flattened_pixels) + " pixels");
 }
 
 // Tensors and palettized layers by name, each proved when it is taken.
@@ -192,6 +219,24 @@ Result<LayerParameters> TakeLayer(Source& source, const Node& node) {
   return layer;
 }
 
+Result<Tensor> TakeFloats(Source& source, const std::string& name, const Shape& shape) {
+  DEIXIS_ASSIGN(Tensor tensor, source.Take(name, shape));
+  return Tensor::FromVector<float>(shape, tensor.ToFloats());
+}
+
+Result<Rejection> TakeRejection(Source& source, int64_t num_logits, float threshold) {
+  Rejection rejection;
+  const Shape square = {num_logits, num_logits};
+  rejection.threshold = threshold;
+  DEIXIS_ASSIGN(rejection.means, TakeFloats(source, "rejection.means", square));
+  DEIXIS_ASSIGN(rejection.precision, TakeFloats(source, "rejection.precision", square));
+  DEIXIS_ASSIGN(rejection.background_mean,
+                TakeFloats(source, "rejection.background_mean", {num_logits}));
+  DEIXIS_ASSIGN(rejection.background_precision,
+                TakeFloats(source, "rejection.background_precision", square));
+  return rejection;
+}
+
 // Fills in layers and batch norms for the model's graph.
 Status TakeParameters(Source source, Model& model) {
   std::set<std::string> folded;  // batch norms of palettized layers
@@ -232,18 +277,16 @@ Result<Architecture> NamedArchitecture(const std::string& name) {
                      "update deixis, if a newer one wrote this file");
 }
 
-// The head's rows, dense or palettized; 0 when there is no such layer.
-int64_t HeadRows(const std::string& head_name, const std::vector<NamedTensor>& tensors,
-                 const std::vector<PalettizedLayer>& palettized) {
+// The shape of the head's weight, dense or palettized; empty when there is no such layer.
+Shape HeadShape(const std::string& head_name, const std::vector<NamedTensor>& tensors,
+                const std::vector<PalettizedLayer>& palettized) {
   for (const PalettizedLayer& layer : palettized) {
-    if (layer.name == head_name) return layer.tensor.num_rows();
+    if (layer.name == head_name) return layer.tensor.shape;
   }
   for (const NamedTensor& named : tensors) {
-    if (named.name == head_name + ".weight" && !named.tensor.shape().empty()) {
-      return named.tensor.extent(0);
-    }
+    if (named.name == head_name + ".weight") return named.tensor.shape();
   }
-  return 0;
+  return {};
 }
 
 Result<Model> FromDeixisFile(TensorFile file) {
@@ -252,10 +295,15 @@ Result<Model> FromDeixisFile(TensorFile file) {
   Model model;
   DEIXIS_ASSIGN(model.architecture, NamedArchitecture(metadata.architecture));
   const std::string& head_name = model.architecture.head_name;
-  model.architecture.num_outputs = HeadRows(head_name, file.tensors, palettized);
-  if (model.architecture.num_outputs == 0) {
+  const Shape head = HeadShape(head_name, file.tensors, palettized);
+  if (head.empty() || head[0] == 0) {
     return InvalidData(TensorNamed(head_name + ".weight") + " is missing or has no rows");
   }
+  model.architecture.num_outputs = head[0];
+  if (head.size() == 2) {
+    model.architecture.flattened_pixels = FlattenedPixels(model.architecture, head[1]);
+  }
+  DEIXIS_RETURN_IF_ERROR(CheckFlattenedMap(model.architecture, metadata.preprocessing));
   model.graph = BuildGraph(model.architecture);
   model.task = metadata.task == "locate" ? Task::kLocate : Task::kClassify;
   model.tells_presence = metadata.tells_presence;
@@ -264,7 +312,11 @@ Result<Model> FromDeixisFile(TensorFile file) {
   model.activations = std::move(metadata.activations);
   model.provenance = std::move(metadata.provenance);
   DEIXIS_RETURN_IF_ERROR(CheckClassNames(model));
-  DEIXIS_RETURN_IF_ERROR(TakeParameters(Source(file.tensors, palettized), model));
+  Source source(file.tensors, palettized);
+  if (metadata.rejection_threshold) {
+    DEIXIS_ASSIGN(model.rejection, TakeRejection(source, head[0], *metadata.rejection_threshold));
+  }
+  DEIXIS_RETURN_IF_ERROR(TakeParameters(std::move(source), model));
   return model;
 }
 
@@ -273,7 +325,7 @@ Result<Model> FromStateDict(const TensorFile& file) {
   Model model;
   DEIXIS_ASSIGN(model.architecture, RecognizeArchitecture(tensors));
   model.graph = BuildGraph(model.architecture);
-  model.preprocessing = UsualPreprocessing(model.architecture);
+  DEIXIS_ASSIGN(model.preprocessing, UsualPreprocessing(model.architecture));
   model.provenance = file.metadata;
   DEIXIS_RETURN_IF_ERROR(TakeParameters(Source(tensors, {}), model));
   return model;

@@ -1,6 +1,7 @@
 // From a Model to named tensors: as Deixis keeps it, and as a plain state dict for everybody else.
 
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -46,19 +47,24 @@ Tensor DenseTensor(const LayerParameters& layer) {
 }
 
 ModelMetadata MetadataOf(const Model& model) {
+  std::optional<float> rejection_threshold;
+  if (model.rejection) rejection_threshold = model.rejection->threshold;
   return {.architecture = model.architecture.name,
           .task = model.task == Task::kLocate ? "locate" : "classify",
           .tells_presence = model.tells_presence,
           .class_names = model.class_names,
           .preprocessing = model.preprocessing,
+          .rejection_threshold = rejection_threshold,
           .activations = model.activations,
           .provenance = model.provenance};
 }
 
 // What a network that runs in u8 has its indices read from: panels, but for the layer that reads
-// the picture, which is rounded to int8 anew.
+// the picture, which is rounded to int8 anew, and for a flatten head, whose panels would depend on
+// the extents of the map that it reads.
 PalettizedTensor AsItRuns(const Model& model, const Node& node, const PalettizedTensor& tensor) {
-  const bool in_panels = !model.activations.empty() && node.inputs[0] != 0 &&
+  const bool is_flatten_head = node.kind == OpKind::kLinear && model.architecture.HasFlattenHead();
+  const bool in_panels = !model.activations.empty() && node.inputs[0] != 0 && !is_flatten_head &&
                          tensor.layout == IndexLayout::kRows && RunsOnIndices(tensor) &&
                          tensor.bits_per_index() == 4;
   return in_panels ? ToPanels(tensor) : tensor;
@@ -101,6 +107,13 @@ TensorFile ModelToTensors(const Model& model) {
     }
   }
   AddPalettizedLayers(palettized_layers, file);
+  if (model.rejection) {
+    file.tensors.push_back({"rejection.means", model.rejection->means});
+    file.tensors.push_back({"rejection.precision", model.rejection->precision});
+    file.tensors.push_back({"rejection.background_mean", model.rejection->background_mean});
+    file.tensors.push_back(
+        {"rejection.background_precision", model.rejection->background_precision});
+  }
   return file;
 }
 

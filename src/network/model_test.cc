@@ -33,16 +33,18 @@ Tensor& TensorNamed(TensorFile& file, const std::string& name) {
   std::abort();
 }
 
-// A layer of K = 4 centroids per 4 rows whose indices count up; scale and bias are no round
+// A layer of K = 4 or 16 centroids per 4 rows whose indices count up; scale and bias are no round
 // numbers.
-LayerParameters PalettizedLayerOf(const Shape& shape) {
+LayerParameters PalettizedLayerOf(const Shape& shape, int num_centroids) {
   const int64_t rows = shape[0];
   const int64_t row_length = *NumElements(shape) / rows;
   std::vector<uint8_t> indices(static_cast<size_t>(rows * row_length));
-  for (size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<uint8_t>(i % 4);
+  for (size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<uint8_t>(i % num_centroids);
   std::vector<int8_t> codebook;
   for (int64_t group = 0; group < (rows + 3) / 4; ++group) {
-    for (const int centroid : {-100, -7, 0, 93}) codebook.push_back(static_cast<int8_t>(centroid));
+    for (int c = 0; c < num_centroids; ++c) {
+      codebook.push_back(static_cast<int8_t>(-100 + 193 * c / (num_centroids - 1)));
+    }
   }
   std::vector<float> scale, bias;
   for (int64_t o = 0; o < rows; ++o) {
@@ -51,21 +53,21 @@ LayerParameters PalettizedLayerOf(const Shape& shape) {
   }
   PalettizedTensor tensor;
   tensor.shape = shape;
-  tensor.num_centroids = 4;
+  tensor.num_centroids = num_centroids;
   tensor.group_rows = 4;
-  std::vector<uint8_t> packed = PackIndices(indices, row_length, 2);
+  std::vector<uint8_t> packed = PackIndices(indices, row_length, BitsPerIndex(num_centroids));
   const auto num_packed = static_cast<int64_t>(packed.size());
   tensor.indices = Tensor::FromVector<uint8_t>({num_packed}, std::move(packed));
-  const auto num_groups = static_cast<int64_t>(codebook.size()) / 4;
-  tensor.codebook = Tensor::FromVector<int8_t>({num_groups, 4}, std::move(codebook));
+  const auto num_groups = static_cast<int64_t>(codebook.size()) / num_centroids;
+  tensor.codebook = Tensor::FromVector<int8_t>({num_groups, num_centroids}, std::move(codebook));
   tensor.scale = Tensor::FromVector<float>({rows}, std::move(scale));
   return {.weight = std::move(tensor), .bias = Tensor::FromVector<float>({rows}, std::move(bias))};
 }
 
-void Palettize(Model& model, const std::string& name) {
+void Palettize(Model& model, const std::string& name, int num_centroids = 4) {
   const Node* node = FindNode(model.graph, name);
   LayerParameters& layer = model.layers.at(name);
-  layer = PalettizedLayerOf(std::get<Tensor>(layer.weight).shape());
+  layer = PalettizedLayerOf(std::get<Tensor>(layer.weight).shape(), num_centroids);
   if (const Node* next = BatchNormAfter(model.graph, *node)) model.batch_norms.erase(next->name);
 }
 
@@ -99,6 +101,59 @@ TEST(ModelFromTensors, UsualPreprocessingDependsOnTheFamily) {
   EXPECT_EQ(imagenet->preprocessing, Preprocessing());
   EXPECT_EQ(imagenet->preprocessing.shorter_side_px, 256);
   EXPECT_EQ(imagenet->preprocessing.height_px, 224);
+}
+
+TEST(ModelFromTensors, AFlattenHeadTellsThePicturesSize) {
+  Architecture flatten = *FindArchitecture("resnet18");
+  for (const int64_t map_side : {7, 4, 3}) {
+    flatten.flattened_pixels = map_side * map_side;
+    const Result<Model> model = ModelFromTensors(SyntheticFile(flatten, 5, 1));
+    ASSERT_TRUE(model.ok()) << model.error().message;
+    EXPECT_EQ(model->preprocessing.height_px, 32 * map_side);
+    EXPECT_EQ(model->preprocessing.width_px, 32 * map_side);
+    EXPECT_GE(model->preprocessing.shorter_side_px, 32 * map_side);
+  }
+  Architecture cifar = Small();
+  cifar.flattened_pixels = 64;
+  EXPECT_EQ(ModelFromTensors(SyntheticFile(cifar, 5, 1))->preprocessing, MakeModel().preprocessing);
+  cifar.flattened_pixels = 48;
+  EXPECT_THAT(ModelFromTensors(SyntheticFile(cifar, 5, 1)).error().message,
+              HasSubstr("\"linear.weight\": its inputs are 64 channels of 48 pixels"));
+}
+
+TEST(ModelFile, AFlattenHeadComesBackAndFitsItsPicture) {
+  Architecture flatten = Small();
+  flatten.flattened_pixels = 64;
+  const Model model = *ModelFromTensors(SyntheticFile(flatten, 4, 1));
+  TensorFile file = ModelToTensors(model);
+  const Result<Model> loaded = ModelFromTensors(file);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ(loaded->architecture.flattened_pixels, 64);
+  EXPECT_EQ(loaded->graph.nodes.back().in_channels, 64 * 64);
+  for (auto& [key, value] : file.metadata) {
+    const size_t at = value.find("\"width_px\":32");
+    if (key == "deixis.preprocessing" && at != std::string::npos) {
+      value.replace(at, 13, "\"width_px\":48");
+    }
+  }
+  EXPECT_THAT(ModelFromTensors(file).error().message,
+              HasSubstr("\"linear.weight\": expected inputs for a map of 8x12 pixels, as pictures "
+                        "of 32x48 give, found 64 pixels"));
+}
+
+// Panels are for what the runtime reads in place; a flatten head's would depend on its map.
+TEST(ModelFile, AFlattenHeadsIndicesStayInRows) {
+  for (const bool is_flatten : {true, false}) {
+    Architecture architecture = Small();
+    architecture.flattened_pixels = is_flatten ? 64 : 0;
+    Model model = *ModelFromTensors(SyntheticFile(architecture, 4, 1));
+    Palettize(model, "linear", 16);
+    model.activations["conv1"] = {.scale = 1, .zero_point = 0};
+    const Result<Model> loaded = ModelFromTensors(ModelToTensors(model));
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_EQ(std::get<PalettizedTensor>(loaded->layers.at("linear").weight).layout,
+              is_flatten ? IndexLayout::kRows : IndexLayout::kPanels);
+  }
 }
 
 TEST(ModelFromTensors, HalfPrecisionStaysHalfPrecision) {

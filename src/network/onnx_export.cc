@@ -282,7 +282,8 @@ Result<OnnxModel> ModelToOnnx(const Model& model, const OnnxExportOptions& optio
   onnx.outputs = {{output, DType::kF32, {batch, model.architecture.num_outputs}}};
   // How the weights lie in a Deixis file says nothing about this one.
   for (const auto& [key, value] : ModelToTensors(model).metadata) {
-    if (key != "deixis.format" && key != "deixis.layers" && key != "deixis.activations") {
+    if (key != "deixis.format" && key != "deixis.layers" && key != "deixis.activations" &&
+        key != "deixis.rejection") {
       onnx.metadata.emplace_back(key, value);
     }
   }

@@ -31,19 +31,22 @@ std::string QuotedWithShape(std::string_view name, const Shape& shape) {
   return Quoted(name) + ' ' + ToString(shape);
 }
 
-// The head's rows are free (a network taught other categories is the same network): taken from its
-// weight, provided that it has two extents and at least one row.
-int64_t HeadRows(const Architecture& architecture, const TensorsByName& tensors) {
+// The head's rows are free (a network taught other categories is the same network), and so is
+// whether it sees the mean of the last feature map or its pixels: both are taken from its weight,
+// provided that it has two extents and at least one row.
+void TakeHead(const TensorsByName& tensors, Architecture& architecture) {
+  architecture.num_outputs = architecture.flattened_pixels = 0;
   const auto head = tensors.find(architecture.head_name + ".weight");
-  if (head == tensors.end() || head->second->shape().size() != 2) return 0;
-  return head->second->extent(0);
+  if (head == tensors.end() || head->second->shape().size() != 2) return;
+  architecture.num_outputs = head->second->extent(0);
+  architecture.flattened_pixels = FlattenedPixels(architecture, head->second->extent(1));
 }
 
 Difference Compare(Architecture architecture, const Architecture* known,
                    const std::vector<NamedTensor>& tensors, const TensorsByName& by_name) {
   Difference difference;
   difference.architecture = known;
-  architecture.num_outputs = HeadRows(architecture, by_name);
+  TakeHead(by_name, architecture);
   std::unordered_set<std::string_view> expected_names;
   const std::vector<ParameterSpec> parameters = ParametersOf(BuildGraph(architecture));
   for (const ParameterSpec& parameter : parameters) {
@@ -121,7 +124,7 @@ Result<Architecture> RecognizeArchitecture(const std::vector<NamedTensor>& tenso
     Difference difference = Compare(known, &known, tensors, by_name);
     if (difference.found.empty()) {
       Architecture recognized = known;
-      recognized.num_outputs = HeadRows(known, by_name);
+      TakeHead(by_name, recognized);
       return recognized;
     }
     const bool nearer = nearest.architecture == nullptr ||

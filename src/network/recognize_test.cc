@@ -59,6 +59,26 @@ TEST(RecognizeArchitecture, HeadMayHaveAnyNumberOfRowsButNone) {
   EXPECT_THAT(MessageOf(TensorsOf("resnet20-cifar", 0)), HasSubstr("\"linear.weight\""));
 }
 
+TEST(RecognizeArchitecture, AHeadOnEveryPixelIsTheSameNetwork) {
+  Architecture flatten = *FindArchitecture("resnet18");
+  flatten.flattened_pixels = 49;
+  const Result<Architecture> recognized = RecognizeArchitecture(SyntheticStateDict(flatten, 6, 1));
+  ASSERT_TRUE(recognized.ok()) << recognized.error().message;
+  EXPECT_EQ(recognized->name, "resnet18");
+  EXPECT_EQ(recognized->num_outputs, 6);
+  EXPECT_EQ(recognized->flattened_pixels, 49);
+  EXPECT_EQ(RecognizeArchitecture(TensorsOf("resnet18"))->flattened_pixels, 0);
+}
+
+TEST(RecognizeArchitecture, AHeadReadsWholePixels) {
+  std::vector<NamedTensor> tensors = TensorsOf("resnet20-cifar", 2);
+  for (NamedTensor& named : tensors) {
+    if (named.name != "linear.weight") continue;
+    named.tensor = Tensor::FromVector<float>({2, 100}, std::vector<float>(200));
+  }
+  EXPECT_THAT(MessageOf(tensors), HasSubstr("\"linear.weight\": expected [2, 64], found [2, 100]"));
+}
+
 TEST(RecognizeArchitecture, HeadsWeightAndBiasMustAgree) {
   std::vector<NamedTensor> tensors = TensorsOf("resnet20-cifar");
   tensors.back().tensor = Tensor::FromVector<float>({9}, std::vector<float>(9, 0.0f));

@@ -111,7 +111,8 @@ std::vector<DecisionEvent> Decision::See(const FrameSeen& frame) {
     const int64_t held_ms = frame.captured_ms - samples_.front().time_ms;
     progress_ =
         std::min(1.0, static_cast<double>(held_ms) / static_cast<double>(options_.dwell_ms));
-    if (held_ms >= options_.dwell_ms || asked_) Lock(frame, events);
+    const bool is_over = held_ms >= options_.dwell_ms && !options_.only_when_asked;
+    if (is_over || asked_) Lock(frame, events);
   }
   if (state_ == State::kLocked) Judge(frame, events);
   return events;
@@ -157,6 +158,7 @@ bool Decision::Remember(const FrameSeen& frame) {
                 .y = frame.tip_y,
                 .fault = frame.fault,
                 .label = -1,
+                .known_margin = frame.known_margin,
                 .probabilities = {}};
   if (frame.fault == FrameFault::kNone && !frame.probabilities.empty()) {
     const auto best = std::max_element(frame.probabilities.begin(), frame.probabilities.end());
@@ -208,6 +210,15 @@ int Decision::RequiredVotes() const {
   return per_second < kSlowFramesPerSecond ? options_.min_slow_votes : options_.min_votes;
 }
 
+// Whether the frames that voted for the label took the thing for a stranger, on the average.
+bool Decision::IsStranger(int label) const {
+  double sum = 0;
+  for (const Sample& sample : samples_) {
+    if (sample.label == label) sum += sample.known_margin;
+  }
+  return sum < 0;
+}
+
 void Decision::Judge(const FrameSeen& frame, Events& events) {
   std::map<int, int> votes;
   std::map<FrameFault, int> faults;
@@ -223,7 +234,8 @@ void Decision::Judge(const FrameSeen& frame, Events& events) {
   if (num_votes >= RequiredVotes()) {
     const auto winner = std::max_element(votes.begin(), votes.end(), more);
     if (winner->second >= options_.vote_share * num_votes) {
-      Name(frame.captured_ms, winner->first, events);
+      const auto num_labels = static_cast<int>(AverageProbabilities().size());
+      Name(frame.captured_ms, IsStranger(winner->first) ? num_labels : winner->first, events);
       return;
     }
   }

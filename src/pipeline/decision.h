@@ -29,8 +29,9 @@ struct DecisionOptions {
   double presence_off = 0.45;  // below it a finger that was there is gone
   double still_radius = 0.03;  // greatest distance of two points of a dwell
   int64_t dwell_ms = 600;
-  int min_votes = 5;       // frames of the dwell that were looked at
-  int min_slow_votes = 3;  // the same when fewer than 8 frames come in a second
+  bool only_when_asked = false;  // a dwell says nothing of itself; see Ask()
+  int min_votes = 5;             // frames of the dwell that were looked at
+  int min_slow_votes = 3;        // the same when fewer than 8 frames come in a second
   double vote_share = 0.70;
   double smoothing = 0.4;  // weight of a new frame's probabilities in their moving average
   double say_probability = 0.75;
@@ -61,7 +62,13 @@ struct FrameSeen {
   // Probability of each label, the same labels in every frame; empty when the frame was not
   // classified.
   std::vector<double> probabilities;
-  bool is_unknown = false;  // the classifier rejected it, or it is the "nothing" label
+  bool is_unknown = false;  // it looks like "nothing", or like nothing at all
+  // How far the thing is from being rejected as a stranger, in the units of the model's score:
+  // below 0 it would be. Judged over the whole dwell, since one frame of it may err.
+  double known_margin = 0;
+
+  // By this frame alone.
+  bool is_rejected() const { return is_unknown || known_margin < 0; }
 };
 
 enum class DecisionEventKind {
@@ -113,6 +120,7 @@ class Decision {
     double y;
     FrameFault fault;
     int label;  // voted for; -1 for none, the number of labels for "unknown"
+    double known_margin;
     std::vector<double> probabilities;  // empty without a vote
   };
   using Events = std::vector<DecisionEvent>;
@@ -122,6 +130,7 @@ class Decision {
   std::vector<double> AverageProbabilities() const;
   void Lock(const FrameSeen& frame, Events& events);
   void Judge(const FrameSeen& frame, Events& events);
+  bool IsStranger(int label) const;
   void Name(int64_t time_ms, int label, Events& events);
   int RequiredVotes() const;
   void Leave(State state);

@@ -36,6 +36,18 @@ class Session {
   Session& Sees(std::vector<double> probabilities) {
     frame_.probabilities = std::move(probabilities);
     frame_.is_unknown = false;
+    frame_.known_margin = 0;
+    return *this;
+  }
+  // A mug, whose frames are by turns so far from being rejected.
+  Session& SeesMugWithMargins(double first, double second, int64_t for_ms) {
+    SeesMug();
+    for (int64_t done = 0; done < for_ms; done += 2 * frame_ms_) {
+      frame_.known_margin = first;
+      PointsAt(0.5, 0.4, frame_ms_);
+      frame_.known_margin = second;
+      PointsAt(0.5, 0.4, frame_ms_);
+    }
     return *this;
   }
   Session& SeesMug() { return Sees({0.9, 0.1}); }
@@ -223,6 +235,12 @@ const Scenario kScenarios[] = {
      },
      {"finger-found", "locked", "unknown"},
      Strict()},
+    {"AStrangerInSomeFramesOnly",
+     [](Session& s) { s.SeesMugWithMargins(3, -2, 1000); },
+     {"finger-found", "locked", "say 0"}},
+    {"AStrangerOnTheAverage",
+     [](Session& s) { s.SeesMugWithMargins(2, -3, 1000); },
+     {"finger-found", "locked", "unknown"}},
     {"AnUnknownThing",
      [](Session& s) { s.SeesUnknown().PointsAt(0.5, 0.4, 1000); },
      {"finger-found", "locked", "unknown"}},
@@ -290,6 +308,21 @@ const Scenario kScenarios[] = {
 
 INSTANTIATE_TEST_SUITE_P(All, DecisionScenario, ::testing::ValuesIn(kScenarios),
                          [](const auto& test) { return test.param.name; });
+
+TEST(Decision, SaysNothingUnaskedWhenItOnlyAnswers) {
+  DecisionOptions options;
+  options.only_when_asked = true;
+  Session session(options);
+  session.SeesMug().PointsAt(0.5, 0.5, 5000);
+  EXPECT_THAT(session.Events(), ElementsAre("finger-found"));
+  session.Asks().PointsAt(0.5, 0.5, 1000);
+  EXPECT_THAT(session.Events(), ElementsAre("locked", "say 0"));
+  session.PointsAt(0.5, 0.5, 5000);
+  EXPECT_THAT(session.Events(), IsEmpty());
+  // The same name again, since that was asked for.
+  session.Asks().PointsAt(0.5, 0.5, 1000);
+  EXPECT_THAT(session.Events(), ElementsAre("locked", "say 0"));
+}
 
 TEST(Decision, SaysTheNameWhenTheDwellIsOver) {
   for (const int64_t frame_ms : {33, 100}) {

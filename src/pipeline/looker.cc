@@ -117,8 +117,9 @@ Result<Looker> Looker::Create(const Model& pointer, const Model& objects,
     const bool is_named = label < static_cast<int64_t>(objects.class_names.size());
     looker.labels_.push_back(is_named ? objects.class_names[label]
                                       : "label " + std::to_string(label));
-    if (looker.labels_.back() == "nothing") looker.nothing_label_ = static_cast<int>(label);
   }
+  looker.nothing_label_ = NothingLabel(looker.labels_);
+  looker.rejection_ = objects.rejection;
   return looker;
 }
 
@@ -175,10 +176,15 @@ void Looker::LookAtThing(const Image& frame, const Point& direction, Look& look)
     look.seen.fault = FrameFault::kTooBlurred;
     return;
   }
-  look.seen.probabilities = Softmax(objects_.Run(thing.pixels));
+  const std::span<const float> logits = objects_.Run(thing.pixels);
+  look.seen.probabilities = Softmax(logits);
+  look.score = KnownScore(rejection_, logits, nothing_label_);
   const auto best = std::ranges::max_element(look.seen.probabilities);
-  look.seen.is_unknown =
-      best - look.seen.probabilities.begin() == nothing_label_ || *best < options_.min_probability;
+  look.seen.is_unknown = best - look.seen.probabilities.begin() == nothing_label_ ||
+                         *best < options_.min_probability || std::isnan(look.score);
+  if (rejection_ && !look.seen.is_unknown) {
+    look.seen.known_margin = look.score - double{rejection_->threshold};
+  }
 }
 
 }  // namespace deixis

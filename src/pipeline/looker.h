@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,7 @@ double MeanLuma(const Image& image);
 double LaplacianVariance(const Image& image);
 
 struct LookerOptions {
-  CropPolicy crop;
+  CropPolicy crop = {};
   double min_presence = 0.30;  // below it the thing is not looked at
   double edge = 0.02;    // a tip nearer to the frame's edge (of its height) is not to be trusted
   double min_luma = 25;  // of the crop: darker is too dark
@@ -60,6 +61,7 @@ struct Look {
   CropBox crop;  // side_px 0 when nothing was looked at
   double luma = 0;
   double sharpness = 0;
+  double score = 0;  // how much the thing looks like one that has a name (network/rejection.h)
   double pointer_ms = 0;
   double object_ms = 0;  // crop, gates and model
 };
@@ -91,6 +93,7 @@ class Looker {
   LookerOptions options_;
   std::vector<std::string> labels_;
   int nothing_label_ = -1;
+  std::optional<Rejection> rejection_;
   int64_t num_points_ = 0;
   bool tells_presence_ = false;
 };

@@ -111,6 +111,30 @@ TEST(Looker, NothingAndUnlikelyThingsAreUnknown) {
       Looker::Create(pointer, objects, options)->See(Noise(48, 64, 0, 255), 0).seen.is_unknown);
 }
 
+TEST(Looker, TellsHowFarAThingIsFromAStranger) {
+  const Model pointer = ConstantModel(Task::kLocate, {0.0f, 0.0f});
+  Model objects = ConstantModel(Task::kClassify, {2.0f, 0.0f});
+  objects.class_names = {"mug", "keys"};
+  const auto tensor = [](std::vector<int64_t> shape, std::vector<float> values) {
+    return Tensor::FromVector<float>(shape, std::move(values));
+  };
+  // The logits lie on the mug's mean, at a distance of 2 * 2 from the background's.
+  objects.rejection = Rejection{.means = tensor({2, 2}, {2, 0, 0, 2}),
+                                .precision = tensor({2, 2}, {1, 0, 0, 1}),
+                                .background_mean = tensor({2}, {0, 0}),
+                                .background_precision = tensor({2, 2}, {1, 0, 0, 1}),
+                                .threshold = 1};
+  Look look = Looker::Create(pointer, objects)->See(Noise(48, 64, 0, 255), 0);
+  EXPECT_NEAR(look.score, 4, 1e-5);
+  EXPECT_NEAR(look.seen.known_margin, 3, 1e-5);
+  EXPECT_FALSE(look.seen.is_rejected());
+  objects.rejection->threshold = 5;
+  look = Looker::Create(pointer, objects)->See(Noise(48, 64, 0, 255), 0);
+  EXPECT_NEAR(look.seen.known_margin, -1, 1e-5);
+  EXPECT_FALSE(look.seen.is_unknown);
+  EXPECT_TRUE(look.seen.is_rejected());
+}
+
 TEST(Looker, GatesComeBeforeNames) {
   const Model objects = ConstantModel(Task::kClassify, {9.0f, 0.0f});
   const auto fault_of = [&](const Image& frame, const std::vector<float>& pointing) {

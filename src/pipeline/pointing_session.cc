@@ -49,41 +49,20 @@ std::optional<Earcon> EarconFor(DecisionEventKind kind) {
 
 }  // namespace
 
-std::string PhraseFor(const DecisionEvent& event, const std::vector<std::string>& labels) {
-  const bool has_label = event.label >= 0 && event.label < static_cast<int>(labels.size());
-  switch (event.kind) {
-    case DecisionEventKind::kSay:
-      return has_label ? SpokenForm(labels[event.label]) : "";
-    case DecisionEventKind::kHedge:
-      return has_label ? "maybe " + SpokenForm(labels[event.label]) : "";
-    case DecisionEventKind::kTooDark:
-      return "too dark";
-    case DecisionEventKind::kTooBlurred:
-      return "hold still";
-    case DecisionEventKind::kTipAtEdge:
-      return "finger at the edge";
-    case DecisionEventKind::kCameraLost:
-      return "no camera";
-    case DecisionEventKind::kCameraBack:
-      return "camera is back";
-    default:
-      return "";
-  }
-}
-
-Result<Phrasebook> Phrasebook::Make(const std::vector<std::string>& labels,
-                                    const VoiceOptions& voice) {
+Result<Phrasebook> Phrasebook::Make(const std::vector<std::string>& names,
+                                    const VoiceOptions& voice, Language language) {
   Phrasebook book;
-  book.labels_ = labels;
+  book.names_ = names;
+  book.language_ = language;
   std::vector<DecisionEvent> events;
   for (const DecisionEventKind kind : kMessages) events.push_back({.kind = kind});
-  for (size_t label = 0; label < labels.size(); ++label) {
+  for (size_t label = 0; label < names.size(); ++label) {
     for (const DecisionEventKind kind : {DecisionEventKind::kSay, DecisionEventKind::kHedge}) {
       events.push_back({.kind = kind, .label = static_cast<int>(label)});
     }
   }
   for (const DecisionEvent& event : events) {
-    const std::string phrase = PhraseFor(event, labels);
+    const std::string phrase = PhraseFor(event, names, language);
     if (phrase.empty() || book.sounds_.contains(phrase)) continue;
     DEIXIS_ASSIGN(const Sound sound, Synthesize(phrase, voice));
     book.sounds_[phrase] = ToMixFormat(sound);
@@ -92,7 +71,7 @@ Result<Phrasebook> Phrasebook::Make(const std::vector<std::string>& labels,
 }
 
 Sound Phrasebook::Find(const DecisionEvent& event) const {
-  const auto found = sounds_.find(PhraseFor(event, labels_));
+  const auto found = sounds_.find(PhraseFor(event, names_, language_));
   if (found != sounds_.end()) return found->second;
   return {.sample_rate_hz = kMixRateHz, .num_channels = kMixChannels, .samples = {}};
 }
@@ -101,13 +80,16 @@ SessionStep PointingSession::Step(int64_t timeout_ms) {
   SessionStep step;
   step.frame = camera_->WaitForFrame(last_id_, timeout_ms);
   step.camera = camera_->StatusNow().state;
+  step.asked = std::exchange(asked_, false) || (step.frame != nullptr && step.frame->asked);
+  if (step.asked) decision_.Ask();
   if (step.frame != nullptr) {
     last_id_ = step.frame->id;
     step.look = look_at_(*step.frame);
     step.look.seen.now_ms = camera_->NowMs();
     step.events = decision_.See(step.look.seen);
   } else if (step.camera == CameraState::kNoSignal) {
-    step.events = decision_.CameraLost(camera_->NowMs());
+    step.look.seen.now_ms = camera_->NowMs();
+    step.events = decision_.CameraLost(step.look.seen.now_ms);
   }
   step.now_ms = camera_->NowMs();
   if (speaker_ == nullptr) return step;

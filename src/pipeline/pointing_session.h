@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "pipeline/decision.h"
 #include "pipeline/looker.h"
+#include "pipeline/phrases.h"
 #include "speech/speaker.h"
 #include "speech/voice.h"
 #include "vision/camera/camera.h"
@@ -22,10 +23,12 @@ namespace deixis {
 // has to start would be late.
 class Phrasebook {
  public:
-  // Every label, every label as a guess, and the messages. A voice that fails is an error of the
-  // first phrase. O(labels) runs of the voice; some 10 ms each with espeak-ng.
-  static Result<Phrasebook> Make(const std::vector<std::string>& labels,
-                                 const VoiceOptions& voice = {});
+  // Every name, every name as a guess, and the messages. `names`: what is said for each label. A
+  // voice that fails is an error of the first phrase. O(names) runs of the voice; some 10 ms each
+  // with espeak-ng.
+  static Result<Phrasebook> Make(const std::vector<std::string>& names,
+                                 const VoiceOptions& voice = {},
+                                 Language language = Language::kEnglish);
   // None to be heard: every phrase is empty.
   static Phrasebook Silent() { return {}; }
 
@@ -34,17 +37,16 @@ class Phrasebook {
 
  private:
   std::map<std::string, Sound> sounds_;
-  std::vector<std::string> labels_;
+  std::vector<std::string> names_;
+  Language language_ = Language::kEnglish;
 };
-
-// What is said for an event, in words; empty for one that has no words.
-std::string PhraseFor(const DecisionEvent& event, const std::vector<std::string>& labels);
 
 struct SessionStep {
   std::shared_ptr<const Frame> frame;  // none when no new one came
-  Look look;                           // of the frame
+  Look look;  // of the frame; `seen.now_ms` also without one: when the decision was told
   std::vector<DecisionEvent> events;
   CameraState camera = CameraState::kStarting;
+  bool asked = false;  // Ask() came before it, or before the frame of a recording
   int64_t now_ms = 0;  // on the camera's clock, when the step was done
 };
 
@@ -65,7 +67,7 @@ class PointingSession {
   // Waits at most `timeout_ms` for a frame, and sees what comes of it.
   SessionStep Step(int64_t timeout_ms = 100);
   // By key or button; see Decision::Ask.
-  void Ask() { decision_.Ask(); }
+  void Ask() { asked_ = true; }
 
   const Decision& decision() const { return decision_; }
 
@@ -78,6 +80,7 @@ class PointingSession {
   Speaker* speaker_;
   Phrasebook phrases_;
   uint64_t last_id_ = 0;
+  bool asked_ = false;
 };
 
 }  // namespace deixis

@@ -108,17 +108,5 @@ TEST(PointingSession, IsHeardWhenItSays) {
   std::filesystem::remove(path);
 }
 
-TEST(PhraseFor, PutsEventsIntoWords) {
-  const std::vector<std::string> labels = {"coffee_mug", "keys"};
-  const auto phrase = [&](DecisionEventKind kind, int label) {
-    return PhraseFor({.kind = kind, .time_ms = 0, .label = label}, labels);
-  };
-  EXPECT_EQ(phrase(DecisionEventKind::kSay, 0), "coffee mug");
-  EXPECT_EQ(phrase(DecisionEventKind::kHedge, 1), "maybe keys");
-  EXPECT_EQ(phrase(DecisionEventKind::kSay, 2), "");
-  EXPECT_EQ(phrase(DecisionEventKind::kRepeat, 0), "");
-  EXPECT_EQ(phrase(DecisionEventKind::kCameraLost, -1), "no camera");
-}
-
 }  // namespace
 }  // namespace deixis

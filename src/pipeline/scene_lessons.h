@@ -23,18 +23,24 @@ struct LessonOptions {
   double difficulty = 0.3;
   int64_t height_px = 480;  // of the frames
   int64_t width_px = 640;
-  CropPolicy crop;
+  CropPolicy crop = {};
+  // kObjects: crops miss as a pointer model does. Standard deviations of the tip, in each direction
+  // as a share of the frame's height, and of the finger's direction, in radians.
+  double tip_error = 0.03;
+  double direction_error = 0.2;
   // Pictures written so far, of all; false stops with kInterrupted. May be empty.
-  std::function<bool(int64_t done, int64_t total)> progress;
+  std::function<bool(int64_t done, int64_t total)> progress = {};
 
   // kUsage names what is out of range.
   Status Validate() const;
 };
 
-// kPointing: `folder`/00017.png and `folder`/points.csv (file, category "tip", x_px, y_px,
-// presence), a quarter of them without a finger. kObjects: `folder`/LABEL/00017.png, one label of
-// which is "nothing", the bare table. Makes the folder where it is missing. Returns the number of
-// pictures.
+// kPointing: `folder`/00017.png and `folder`/points.csv (file, category, x_px, y_px, presence),
+// with a row for the category "fingertip" and one for "knuckle" of each picture; about a third of
+// them without a finger that points, some of these with a hand that does something else. kObjects:
+// `folder`/LABEL/00017.png, one label of which is "nothing": the bare table, or a thing that
+// has no name; it has four times as many pictures as any thing. Makes the folder where
+// it is missing. Returns the number of pictures.
 Result<int64_t> WriteSceneLessons(const std::string& folder, const LessonOptions& options);
 
 }  // namespace deixis

@@ -86,6 +86,10 @@ void Executor::Observe(std::span<const uint8_t> pixels, const ValueObserver& obs
   });
 }
 
+std::vector<float> Executor::HeadInput() const {
+  return program_->ValueAsFloats(program_->plan().steps.back().input);
+}
+
 int64_t Executor::arena_bytes() const { return program_->arena_bytes(); }
 int64_t Executor::weight_bytes() const { return program_->weight_bytes(); }
 

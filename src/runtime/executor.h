@@ -67,6 +67,10 @@ class Executor {
   // As Run, and shows every value that a step makes anew, in the order of the steps.
   void Observe(std::span<const uint8_t> pixels, const ValueObserver& observer);
 
+  // What the head read in the last run, [H, W, C] of the last feature map or [C] of its mean: the
+  // picture's embedding. Allocates.
+  std::vector<float> HeadInput() const;
+
   // Bytes of the activation arena, and of packed weights and biases.
   int64_t arena_bytes() const;
   int64_t weight_bytes() const;

@@ -11,12 +11,15 @@
 
 namespace deixis {
 
-// Of a kConv2d or kLinear step; a linear layer is a 1x1 convolution of one pixel.
+// Of a kConv2d or kLinear step; a linear layer is a convolution whose filter is as large as its
+// input, since PyTorch flattens that as a filter's weights lie: [C, H, W].
 inline Conv2dShape LayerShape(const Plan& plan, const PlanStep& step) {
-  return {.in_channels = plan.values[step.input].extents.channels,
+  const NhwcExtents& input = plan.values[step.input].extents;
+  const bool is_linear = step.kind == StepKind::kLinear;
+  return {.in_channels = input.channels,
           .out_channels = plan.values[step.output].extents.channels,
-          .filter_height = step.filter_size,
-          .filter_width = step.filter_size,
+          .filter_height = is_linear ? input.height : step.filter_size,
+          .filter_width = is_linear ? input.width : step.filter_size,
           .stride = step.stride,
           .padding = step.padding};
 }

@@ -150,16 +150,19 @@ class Lowering {
     DEIXIS_ASSIGN(const int input, Make(node.inputs[0]));
     const NhwcExtents in = Extents(input);
     const bool is_linear = node.kind == OpKind::kLinear;
-    Conv2dShape shape{.in_channels = node.in_channels, .out_channels = node.out_channels};
-    if (!is_linear) {
+    Conv2dShape shape{.in_channels = in.channels, .out_channels = node.out_channels};
+    if (is_linear) {
+      shape.filter_height = in.height;
+      shape.filter_width = in.width;
+    } else {
       shape.filter_height = shape.filter_width = node.filter_size;
       shape.stride = node.stride;
       shape.padding = node.padding;
     }
-    if (in.channels != shape.in_channels || (is_linear && (in.height != 1 || in.width != 1))) {
+    if (node.in_channels != (is_linear ? shape.num_terms() : in.channels)) {
       return InvalidData("layer \"" + node.name + "\": expects " +
-                         std::to_string(shape.in_channels) + " channels" +
-                         (is_linear ? " of one pixel" : "") + ", gets " + Describe(in));
+                         std::to_string(node.in_channels) + (is_linear ? " inputs" : " channels") +
+                         ", gets " + Describe(in));
     }
     if (shape.filter_height < 1 || shape.stride < 1 || shape.padding < 0 ||
         shape.filter_height > kMaxExtent || shape.stride > kMaxExtent ||
@@ -182,7 +185,7 @@ class Lowering {
                     .input = input,
                     .residual = residual,
                     .relu = relu,
-                    .filter_size = shape.filter_height,
+                    .filter_size = is_linear ? 0 : node.filter_size,
                     .stride = shape.stride,
                     .padding = shape.padding,
                     .macs = out.height * out.width * out.channels * shape.num_terms()},

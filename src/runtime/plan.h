@@ -42,7 +42,7 @@ struct PlanStep {
   int residual = kNoValue;  // the second input of kAdd, or what a convolution adds
   int output = kNoValue;
   bool relu = false;
-  int64_t filter_size = 0;
+  int64_t filter_size = 0;  // kConv2d and kMaxPool; a linear layer's is all of its input
   int64_t stride = 1;
   int64_t padding = 0;
   int64_t macs = 0;  // multiply-accumulates, padding included

@@ -108,6 +108,14 @@ Result<std::pair<std::vector<float>, std::vector<float>>> Round(const std::strin
   return rounded;
 }
 
+// Whether the file's panels are those of this very filter. Those of a linear layer are made for one
+// pixel, whatever it reads.
+bool LiesAsRead(const PalettizedTensor& tensor, const Conv2dShape& shape) {
+  if (tensor.layout != IndexLayout::kPanels) return false;
+  const WeightPanels panels = tensor.panels();
+  return panels.filter_height == shape.filter_height && panels.filter_width == shape.filter_width;
+}
+
 Status CheckTerms(const std::string& layer_name, const Conv2dShape& shape) {
   if (shape.num_terms() <= kMaxTermsU8) return Ok();
   return InvalidData("layer \"" + layer_name + "\": " + std::to_string(shape.num_terms()) +
@@ -143,7 +151,7 @@ Result<PackedConv2dU8> PackQuantizedLayer(const FoldedLayer& layer, const Conv2d
   const auto& [scale, bias] = rounded;
   if (!on_indices) return PackConv2dU8(shape, int8.weights, scale, bias);
   const std::vector<int8_t> codebooks = KernelCodebooks(*palettized);
-  if (palettized->layout == IndexLayout::kPanels) {
+  if (LiesAsRead(*palettized, shape)) {
     return ViewConv2dU8Codebook(shape, palettized->indices.As<uint8_t>(), codebooks, scale, bias);
   }
   return PackConv2dU8Codebook(shape, UnpackIndices(*palettized), codebooks, scale, bias);

@@ -70,6 +70,39 @@ std::vector<AudioDevice> ListAudioDevices() {
   return devices;
 }
 
+std::vector<SoundCard> ListSoundCards() {
+  SilenceAlsa();
+  std::vector<SoundCard> cards;
+  for (int card = -1; snd_card_next(&card) == 0 && card >= 0;) {
+    snd_ctl_t* control = nullptr;
+    if (snd_ctl_open(&control, ("hw:" + std::to_string(card)).c_str(), SND_CTL_NONBLOCK) < 0) {
+      continue;
+    }
+    snd_ctl_card_info_t* card_info = nullptr;
+    snd_pcm_info_t* pcm_info = nullptr;
+    snd_ctl_card_info_malloc(&card_info);
+    snd_pcm_info_malloc(&pcm_info);
+    const bool is_known = snd_ctl_card_info(control, card_info) == 0;
+    for (int device = -1;
+         is_known && snd_ctl_pcm_next_device(control, &device) == 0 && device >= 0;) {
+      snd_pcm_info_set_device(pcm_info, static_cast<unsigned>(device));
+      snd_pcm_info_set_subdevice(pcm_info, 0);
+      snd_pcm_info_set_stream(pcm_info, SND_PCM_STREAM_PLAYBACK);
+      if (snd_ctl_pcm_info(control, pcm_info) < 0) continue;  // it only records
+      cards.push_back(
+          {.name = std::string("plughw:CARD=") + snd_ctl_card_info_get_id(card_info) +
+                   ",DEV=" + std::to_string(device),
+           .card = snd_ctl_card_info_get_name(card_info),
+           .description = snd_pcm_info_get_name(pcm_info),
+           .is_usb = std::string_view(snd_ctl_card_info_get_driver(card_info)) == "USB-Audio"});
+    }
+    snd_pcm_info_free(pcm_info);
+    snd_ctl_card_info_free(card_info);
+    snd_ctl_close(control);
+  }
+  return cards;
+}
+
 Status PlaySound(const std::string& uri, const Sound& sound) {
   if (uri.starts_with(kFilePrefix) && uri.size() > kFilePrefix.size()) {
     return WriteWav(uri.substr(kFilePrefix.size()), sound);

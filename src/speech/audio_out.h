@@ -17,6 +17,18 @@ struct AudioDevice {
 // The playback devices that ALSA knows; may be empty. A listed device may still refuse to open.
 std::vector<AudioDevice> ListAudioDevices();
 
+// A playback device of a sound card, by the card's name, which it keeps when it is unplugged and
+// plugged in again and when others come before it.
+struct SoundCard {
+  std::string name;         // as ALSA takes it: "plughw:CARD=Device,DEV=0"
+  std::string card;         // "USB Audio Device"
+  std::string description;  // of the device: "USB Audio"
+  bool is_usb = false;
+};
+
+// In the order of their numbers; empty without sound.
+std::vector<SoundCard> ListSoundCards();
+
 // Plays `sound` to its end:
 //   alsa:NAME   a playback device; Deixis never waits longer for it than the sound lasts plus two
 //               seconds

@@ -131,6 +131,8 @@ class AlsaSpeaker final : public MixingSpeaker {
         status = std::move(opened).error();
       }
       SetProblem(std::move(status));
+      // What ALSA read about the cards that were there would hide one that has come since.
+      snd_config_update_free_global();
       std::unique_lock lock(mutex_);
       // Nobody will want to hear later what was true now.
       mixer_.Silence();

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/child_process.h"
 #include "base/result.h"
-#include "speech/child_process.h"
 #include "speech/wav.h"
 
 namespace deixis {

@@ -125,18 +125,6 @@ TEST(Synthesize, RefusesSilence) {
   std::filesystem::remove(path);
 }
 
-TEST(RunChild, HandsTheWholeInputOver) {
-  const std::string input(300'000, 'x');
-  const auto echoed = RunChild({"cat"}, input);
-  ASSERT_TRUE(echoed.ok()) << echoed.error().message;
-  EXPECT_EQ(echoed->stdout_bytes.size(), input.size());
-  // A program that never reads its input is no obstacle.
-  const auto ignored = RunChild({"true"}, input);
-  ASSERT_TRUE(ignored.ok());
-  EXPECT_EQ(ignored->exit_status, 0);
-  EXPECT_FALSE(RunChild({}, "").ok());
-}
-
 TEST(PlaySound, WritesAFile) {
   const std::string path = ::testing::TempDir() + "deixis_play_" + std::to_string(::getpid());
   const Sound sound{.sample_rate_hz = 16000, .samples = {1, -2, 32767, -32768}};

@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "base/rng.h"
+#include "train/processes.h"
+#include "train/shared_batch_norm.h"
 
 namespace deixis {
 namespace {
@@ -30,7 +32,7 @@ torch::Tensor HeNormal(const std::vector<int64_t>& shape, double fan, Rng& rng) 
 }
 
 Tensor ToTensor(const torch::Tensor& tensor) {
-  const torch::Tensor values = tensor.detach().to(torch::kFloat32).contiguous();
+  const torch::Tensor values = tensor.detach().to(torch::kCPU, torch::kFloat32).contiguous();
   const float* data = values.data_ptr<float>();
   return Tensor::FromVector(values.sizes().vec(), std::vector<float>(data, data + values.numel()));
 }
@@ -49,7 +51,20 @@ torch::Tensor SubsamplePad(const Node& node, const torch::Tensor& input) {
                 F::PadFuncOptions({0, 0, 0, 0, side, node.out_channels - node.in_channels - side}));
 }
 
+// The stage that a node or parameter of this name belongs to: 1 the stem, 2.. the layers; 0 the
+// head.
+int StageOf(const std::string& name) {
+  if (name.starts_with("layer")) return name[5] - '0' + 1;
+  return name.starts_with("conv1") || name.starts_with("bn1") ? 1 : 0;
+}
+
 }  // namespace
+
+struct TorchNetwork::Statistics {
+  torch::Tensor sum;      // [C], float64
+  torch::Tensor squares;  // [C]
+  int64_t count = 0;
+};
 
 TorchNetwork::TorchNetwork(const Architecture& architecture, uint64_t seed)
     : architecture_(architecture), graph_(BuildGraph(architecture)) {
@@ -75,6 +90,8 @@ TorchNetwork::TorchNetwork(const Architecture& architecture, uint64_t seed)
 }
 
 void TorchNetwork::Register(const std::string& name, torch::Tensor tensor, bool is_learnt) {
+  // As activations lie: convolutions then need not turn their filters round at every step.
+  if (tensor.dim() == 4) tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast);
   tensors_[name] = is_learnt ? register_parameter(ModuleName(name), std::move(tensor))
                              : register_buffer(ModuleName(name), std::move(tensor));
 }
@@ -89,10 +106,7 @@ torch::Tensor TorchNetwork::Apply(const Node& node, const std::vector<torch::Ten
     case OpKind::kConv2d:
       return torch::conv2d(input, Parameter(node.name + ".weight"), {}, node.stride, node.padding);
     case OpKind::kBatchNorm:
-      return torch::batch_norm(
-          input, Parameter(node.name + ".weight"), Parameter(node.name + ".bias"),
-          Parameter(node.name + ".running_mean"), Parameter(node.name + ".running_var"),
-          is_training(), kBatchNormMomentum, kBatchNormEpsilon, /*cudnn_enabled=*/false);
+      return ApplyBatchNorm(node, input);
     case OpKind::kRelu:
       return torch::relu(input);
     case OpKind::kAdd:
@@ -102,11 +116,84 @@ torch::Tensor TorchNetwork::Apply(const Node& node, const std::vector<torch::Ten
     case OpKind::kGlobalAveragePool:
       return input.mean({2, 3});
     case OpKind::kLinear:
-      return torch::linear(input, Parameter(node.name + ".weight"), Parameter(node.name + ".bias"));
+      return torch::linear(input.flatten(1), Parameter(node.name + ".weight"),
+                           Parameter(node.name + ".bias"));
     case OpKind::kSubsamplePad:
       return SubsamplePad(node, input);
   }
   return input;
+}
+
+torch::Tensor TorchNetwork::ApplyBatchNorm(const Node& node, const torch::Tensor& input) {
+  const torch::Tensor& weight = Parameter(node.name + ".weight");
+  const torch::Tensor& bias = Parameter(node.name + ".bias");
+  const torch::Tensor& mean = Parameter(node.name + ".running_mean");
+  const torch::Tensor& variance = Parameter(node.name + ".running_var");
+  if (measured_ != nullptr && folded_norms_.contains(node.name)) {
+    const torch::Tensor wide = input.to(torch::kFloat64);
+    const std::vector<int64_t> all_but_channels = {0, 2, 3};
+    Statistics& statistics = (*measured_)[node.name];
+    const torch::Tensor sum = wide.sum(all_but_channels);
+    const torch::Tensor squares = (wide * wide).sum(all_but_channels);
+    statistics.sum = statistics.count == 0 ? sum : statistics.sum + sum;
+    statistics.squares = statistics.count == 0 ? squares : statistics.squares + squares;
+    statistics.count += input.numel() / input.size(1);
+  }
+  const bool learns = is_training() && !IsFrozen(node.name);
+  if (learns && processes_ != nullptr) {
+    return SharedBatchNorm(input, weight, bias, mean, variance, kBatchNormMomentum,
+                           kBatchNormEpsilon, *processes_);
+  }
+  return torch::batch_norm(input, weight, bias, mean, variance, learns, kBatchNormMomentum,
+                           kBatchNormEpsilon, /*cudnn_enabled=*/false);
+}
+
+bool TorchNetwork::IsFrozen(const std::string& name) const {
+  const int stage = StageOf(name);
+  return stage > 0 && stage <= frozen_stages_;
+}
+
+void TorchNetwork::Freeze(int stages) {
+  frozen_stages_ = stages;
+  for (auto& [name, tensor] : tensors_) {
+    const bool is_learnt = !name.ends_with(".running_mean") && !name.ends_with(".running_var");
+    if (is_learnt) tensor.set_requires_grad(!IsFrozen(name));
+  }
+}
+
+void TorchNetwork::StartHeadAt(const std::vector<float>& bias) {
+  const torch::NoGradGuard no_gradient;
+  torch::Tensor(Parameter(architecture_.head_name + ".weight")).zero_();
+  torch::Tensor own = Parameter(architecture_.head_name + ".bias");
+  own.copy_(FromFloats(bias, own.sizes()));
+}
+
+void TorchNetwork::ShareBatchNorm(std::shared_ptr<const Processes> processes) {
+  processes_ = std::move(processes);
+}
+
+void TorchNetwork::MeasureStatistics(const std::function<torch::Tensor()>& next) {
+  const torch::NoGradGuard no_gradient;
+  const bool was_training = is_training();
+  eval();
+  std::map<std::string, Statistics> measured;
+  measured_ = &measured;
+  for (torch::Tensor batch = next(); batch.defined(); batch = next()) Forward(batch);
+  measured_ = nullptr;
+  for (const auto& [name, statistics] : measured) {
+    const auto count = static_cast<double>(statistics.count);
+    const torch::Tensor mean = statistics.sum / count;
+    const torch::Tensor variance = (statistics.squares / count - mean * mean).clamp_min(0);
+    // The factor so far is 1: y = x + bias.
+    const torch::Tensor factor = (variance + static_cast<double>(kBatchNormEpsilon)).sqrt();
+    torch::Tensor bias = Parameter(name + ".bias");
+    bias.copy_(bias.to(torch::kFloat64) + mean);
+    torch::Tensor(Parameter(name + ".weight")).copy_(factor);
+    torch::Tensor(Parameter(name + ".running_mean")).copy_(mean);
+    torch::Tensor(Parameter(name + ".running_var")).copy_(variance);
+  }
+  folded_norms_.clear();
+  train(was_training);
 }
 
 torch::Tensor TorchNetwork::Forward(const torch::Tensor& input) {
@@ -116,15 +203,29 @@ torch::Tensor TorchNetwork::Forward(const torch::Tensor& input) {
   return values.back();
 }
 
-void TorchNetwork::Load(const Model& model) {
+void TorchNetwork::Load(const Model& model, bool with_head) {
   const torch::NoGradGuard no_gradient;
+  folded_norms_.clear();
   const auto set = [&](const std::string& name, const std::vector<float>& values) {
     torch::Tensor parameter = Parameter(name);
     parameter.copy_(FromFloats(values, parameter.sizes()));
   };
   for (const auto& [name, layer] : model.layers) {
+    const Node& node = *FindNode(graph_, name);
+    if (node.kind == OpKind::kLinear && !with_head) continue;
     set(name + ".weight", DenseWeights(layer));
-    if (layer.bias) set(name + ".bias", layer.bias->ToFloats());
+    if (!layer.bias) continue;
+    if (node.kind == OpKind::kLinear) {
+      set(name + ".bias", layer.bias->ToFloats());
+      continue;
+    }
+    // A compressed layer's bias stands in the place of its batch norm.
+    const std::string norm = BatchNormAfter(graph_, node)->name;
+    folded_norms_.insert(norm);
+    set(norm + ".bias", layer.bias->ToFloats());
+    torch::Tensor(Parameter(norm + ".weight")).fill_(1);
+    torch::Tensor(Parameter(norm + ".running_mean")).fill_(0);
+    torch::Tensor(Parameter(norm + ".running_var")).fill_(1 - kBatchNormEpsilon);
   }
   for (const auto& [name, norm] : model.batch_norms) {
     set(name + ".weight", norm.weight.ToFloats());

@@ -12,6 +12,7 @@
 #include "network/testing/interpreter.h"
 #include "train/torch_network.h"
 #include "train/trainer.h"
+#include "vision/scene/scene.h"
 
 namespace deixis {
 namespace {
@@ -170,13 +171,15 @@ TEST(TrainClassifier, RefusesWhatDoesNotFit) {
 TEST(MakeScenePictures, DoesNotDependOnThreads) {
   ThreadPool one(1);
   ThreadPool three(3);
-  const PictureBatch first = MakeScenePictures(5, 14, {}, kSmall, one);
-  const PictureBatch second = MakeScenePictures(5, 14, {}, kSmall, three);
+  const size_t num_kinds = SceneClassNames().size();
+  const auto count = static_cast<int64_t>(num_kinds) + 2;
+  const PictureBatch first = MakeScenePictures(5, count, {}, kSmall, one);
+  const PictureBatch second = MakeScenePictures(5, count, {}, kSmall, three);
   EXPECT_EQ(first.pixels, second.pixels);
   EXPECT_EQ(first.labels, second.labels);
-  EXPECT_EQ(first.labels[12], 0);
-  EXPECT_EQ(first.labels[13], 1);
-  EXPECT_EQ(first.size(), 14);
+  EXPECT_EQ(first.labels[num_kinds], 0);
+  EXPECT_EQ(first.labels[num_kinds + 1], 1);
+  EXPECT_EQ(first.size(), count);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "vision/csv.h"
+#include "vision/sample_columns.h"
 
 namespace deixis {
 namespace {
@@ -20,14 +21,6 @@ constexpr int64_t kMaxLabel = 99'999;
 constexpr const char* kLabelsFile = "labels.csv";
 
 bool IsHidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
-
-bool HasPictureName(const fs::path& path) {
-  static constexpr std::string_view kExtensions[] = {".jpg",  ".jpeg", ".jpe",
-                                                     ".jfif", ".png",  ".webp"};
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return std::ranges::find(kExtensions, extension) != std::end(kExtensions);
-}
 
 struct FolderListing {
   std::vector<fs::path> folders;   // sorted, without hidden ones
@@ -44,7 +37,7 @@ Result<FolderListing> List(const fs::path& folder) {
     std::error_code kind_error;
     if (it->is_directory(kind_error)) {
       listing.folders.push_back(it->path());
-    } else if (it->is_regular_file(kind_error) && HasPictureName(it->path())) {
+    } else if (it->is_regular_file(kind_error) && HasPictureName(it->path().string())) {
       listing.pictures.push_back(it->path());
     } else {
       ++listing.num_other_files;
@@ -87,6 +80,22 @@ class NameCollector {
   std::map<int, std::string> names_;
 };
 
+// Categories that have no picture yet have no row; their folders tell that they are there, where
+// labels are the places of the folders, in order of name.
+void AddEmptyCategories(const fs::path& folder, Dataset& dataset) {
+  const Result<FolderListing> listing = List(folder);
+  if (!listing.ok() || dataset.class_names.empty()) return;
+  std::vector<std::string> names;
+  for (const fs::path& category : listing->folders) names.push_back(category.filename().string());
+  if (names.size() < dataset.class_names.size()) return;
+  for (const Sample& sample : dataset.samples) {
+    const auto label = static_cast<size_t>(sample.label);
+    if (dataset.class_names[label] != names[label]) return;
+  }
+  dataset.class_names = std::move(names);
+  dataset.num_classes = static_cast<int>(dataset.class_names.size());
+}
+
 Result<Dataset> FromLabelsFile(const fs::path& folder, const std::string& csv_path) {
   DEIXIS_ASSIGN(const std::string text, ReadTextFile(csv_path));
   const Result<CsvTable> parsed = ParseCsv(text);
@@ -99,6 +108,7 @@ Result<Dataset> FromLabelsFile(const fs::path& folder, const std::string& csv_pa
     return InvalidData(csv_path + ": expected a header with the columns \"file\" and \"label\"",
                        "the first line may be: file,label,class");
   }
+  const auto other_columns = internal::SampleColumns::Of(table);
   Dataset dataset;
   dataset.folder = folder.string();
   NameCollector names;
@@ -120,7 +130,11 @@ Result<Dataset> FromLabelsFile(const fs::path& folder, const std::string& csv_pa
           csv_path + " line " + std::to_string(row.line) + ": " + path.string() + ": no such file",
           "names in labels.csv are relative to the folder it lies in");
     }
-    dataset.samples.push_back({.path = path.string(), .label = static_cast<int>(*label)});
+    Sample& sample = dataset.samples.emplace_back(
+        Sample{.path = path.string(), .label = static_cast<int>(*label)});
+    if (const Status read = other_columns.Read(row, sample); !read.ok()) {
+      return InCsv(csv_path, row.line, read.error().message);
+    }
     dataset.num_classes = std::max(dataset.num_classes, static_cast<int>(*label) + 1);
     if (name_column < 0) continue;
     const std::string& name = row.fields[static_cast<size_t>(name_column)];
@@ -134,6 +148,7 @@ Result<Dataset> FromLabelsFile(const fs::path& folder, const std::string& csv_pa
     return InvalidData(csv_path + ": expected a row per picture, found only the header");
   }
   dataset.class_names = names.Take(dataset.num_classes);
+  AddEmptyCategories(folder, dataset);
   return dataset;
 }
 
@@ -233,6 +248,14 @@ Result<std::vector<std::string>> NamesFromCsv(const std::string& path, const std
 }
 
 }  // namespace
+
+bool HasPictureName(const std::string& file) {
+  static constexpr std::string_view kExtensions[] = {".jpg",  ".jpeg", ".jpe",
+                                                     ".jfif", ".png",  ".webp"};
+  std::string extension = fs::path(file).extension().string();
+  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return std::ranges::find(kExtensions, extension) != std::end(kExtensions);
+}
 
 Result<Dataset> OpenCategoryFolders(const std::string& folder) {
   DEIXIS_RETURN_IF_ERROR(CheckFolder(folder));

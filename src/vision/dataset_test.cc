@@ -94,6 +94,19 @@ TEST_F(DatasetTest, AnEmptyFolderKeepsItsLabel) {
   EXPECT_THAT(SamplesOf(*dataset), ElementsAre("1:b/1.png"));
 }
 
+TEST_F(DatasetTest, AnEmptyFolderNamesALabelWithoutRows) {
+  PutFolder("a");
+  PutFolder("b");
+  Put("x.png");
+  Put("labels.csv", "file,label,class\nx.png,1,b\n");
+  const Result<Dataset> dataset = Open();
+  ASSERT_TRUE(dataset.ok()) << dataset.error().message;
+  EXPECT_THAT(dataset->class_names, ElementsAre("a", "b"));
+  // Other names than those of the folders are left as they are.
+  Put("labels.csv", "file,label,class\nx.png,1,c\n");
+  EXPECT_THAT(Open()->class_names, ElementsAre("label 0", "c"));
+}
+
 TEST_F(DatasetTest, LabelsFileGivesOrderLabelsAndNames) {
   Put("pictures/x.png");
   Put("pictures/y, z.png");

@@ -73,18 +73,21 @@ std::string_view KindOf(std::span<const std::byte> bytes) {
   return "text";
 }
 
-Result<internal::DecodedImage> Decode(std::span<const std::byte> bytes) {
-  if (StartsWith(bytes, "\xFF\xD8\xFF")) return internal::DecodeJpeg(bytes);
-  if (StartsWith(bytes, "\x89PNG\r\n\x1a\n")) return internal::DecodePng(bytes);
-  if (StartsWith(bytes, "RIFF") && StartsWith(bytes, "WEBP", 8)) return internal::DecodeWebp(bytes);
+}  // namespace
+namespace internal {
+
+Result<DecodedImage> Decode(std::span<const std::byte> bytes) {
+  if (StartsWith(bytes, "\xFF\xD8\xFF")) return DecodeJpeg(bytes);
+  if (StartsWith(bytes, "\x89PNG\r\n\x1a\n")) return DecodePng(bytes);
+  if (StartsWith(bytes, "RIFF") && StartsWith(bytes, "WEBP", 8)) return DecodeWebp(bytes);
   return InvalidData("expected a JPEG, PNG or WebP picture, found " + std::string(KindOf(bytes)),
                      "convert it to one of these formats");
 }
 
-}  // namespace
+}  // namespace internal
 
 Result<Image> DecodeImage(std::span<const std::byte> bytes, const std::string& name) {
-  Result<internal::DecodedImage> decoded = Decode(bytes);
+  Result<internal::DecodedImage> decoded = internal::Decode(bytes);
   if (!decoded.ok()) return decoded.error().WithContext(name);
   return internal::Oriented(std::move(decoded->image), decoded->orientation);
 }

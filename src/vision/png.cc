@@ -1,6 +1,7 @@
 // PNG by libpng: every colour type to 8-bit RGB, and back.
 
 #include <png.h>
+#include <zlib.h>
 
 #include <csetjmp>
 #include <cstring>
@@ -74,8 +75,14 @@ bool ReadRows(Session& session, png_bytepp rows) {
   return true;
 }
 
-bool WriteRows(Session& session, const Image& image, png_bytepp rows) {
+bool WriteRows(Session& session, const Image& image, PngEffort effort, png_bytepp rows) {
   if (setjmp(session.jump) != 0) return false;
+  if (effort == PngEffort::kFast) {
+    // The noise of a camera has no repetitions that are worth seeking.
+    png_set_compression_level(session.png, 1);
+    png_set_compression_strategy(session.png, Z_RLE);
+    png_set_filter(session.png, PNG_FILTER_TYPE_BASE, PNG_FILTER_UP);
+  }
   png_set_write_fn(session.png, &session, WriteBytes, Flush);
   png_set_IHDR(session.png, session.info, static_cast<png_uint_32>(image.width_px),
                static_cast<png_uint_32>(image.height_px), 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
@@ -157,7 +164,7 @@ Result<DecodedImage> DecodePng(std::span<const std::byte> bytes) {
   return decoded;
 }
 
-Result<std::vector<std::byte>> EncodePng(const Image& image) {
+Result<std::vector<std::byte>> EncodePng(const Image& image, PngEffort effort) {
   DEIXIS_RETURN_IF_ERROR(CheckExtents(image.height_px, image.width_px));
   Writer writer;
   Session& session = writer.session;
@@ -166,7 +173,7 @@ Result<std::vector<std::byte>> EncodePng(const Image& image) {
   session.out = &bytes;
   auto* pixels = const_cast<uint8_t*>(image.pixels.data());  // libpng's old interface; not written
   auto rows = RowPointers(pixels, image.height_px, 3 * image.width_px);
-  if (!WriteRows(session, image, rows.data())) {
+  if (!WriteRows(session, image, effort, rows.data())) {
     return InternalError(std::string("PNG encoder: ") + session.message);
   }
   return bytes;

@@ -1,7 +1,5 @@
 // Marked pictures: points.csv, or the older layout with the mark in the file's name.
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -11,45 +9,53 @@
 #include "base/file.h"
 #include "vision/csv.h"
 #include "vision/dataset.h"
+#include "vision/sample_columns.h"
+#include "vision/store/public_tables.h"
+#include "vision/store/table_fields.h"
 
 namespace deixis {
 namespace {
 
 namespace fs = std::filesystem;
 
+using internal::ParseNumber;
+
 constexpr const char* kPointsFile = "points.csv";
 
-// All of `text` as a finite number.
-std::optional<double> ParseNumber(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) {
-    return std::nullopt;
+// What labels.csv tells of the sessions, where it lies above pictures that name their own marks.
+Status AddSessions(const fs::path& folder, Dataset& dataset) {
+  const fs::path csv_path = folder / "labels.csv";
+  std::error_code error;
+  if (!fs::exists(csv_path, error)) return Ok();
+  DEIXIS_ASSIGN(const std::string text, ReadTextFile(csv_path.string()));
+  const Result<CsvTable> table = ParseCsv(text);
+  if (!table.ok()) return table.error().WithContext(csv_path.string());
+  const int file_column = table->Column({"file", "filename", "path"});
+  if (file_column < 0) return Ok();
+  const auto columns = internal::SampleColumns::Of(*table);
+  std::map<std::string, Sample*> by_path;
+  for (Sample& sample : dataset.samples) by_path[sample.path] = &sample;
+  for (const CsvTable::Row& row : table->rows) {
+    const auto found = by_path.find((folder / row.fields[file_column]).string());
+    if (found == by_path.end()) continue;
+    if (const Status read = columns.Read(row, *found->second); !read.ok()) {
+      return InvalidData(csv_path.string() + " line " + std::to_string(row.line) + ": " +
+                         read.error().message);
+    }
   }
-  return value;
-}
-
-// "105_88_0f95.jpg" -> (105, 88).
-std::optional<Point> PointFromName(const std::string& name) {
-  const size_t first = name.find('_');
-  if (first == std::string::npos) return std::nullopt;
-  const size_t second = std::min(name.find('_', first + 1), name.find('.', first + 1));
-  if (second == std::string::npos) return std::nullopt;
-  const auto x = ParseInteger(name.substr(0, first));
-  const auto y = ParseInteger(name.substr(first + 1, second - first - 1));
-  if (!x || !y) return std::nullopt;
-  return Point{static_cast<double>(*x), static_cast<double>(*y)};
+  return Ok();
 }
 
 Result<Dataset> FromNames(const std::string& folder) {
   DEIXIS_ASSIGN(Dataset dataset, OpenCategoryFolders(folder));
   for (Sample& sample : dataset.samples) {
-    sample.point_px = PointFromName(fs::path(sample.path).filename().string());
+    sample.point_px = internal::MarkOfName(fs::path(sample.path).filename().string());
     if (sample.point_px) continue;
     return InvalidData(
         sample.path + ": expected a name that begins with the mark, as 105_88_name.jpg",
         "name the pictures so, or write points.csv (file,x_px,y_px) beside them");
   }
+  DEIXIS_RETURN_IF_ERROR(AddSessions(folder, dataset));
   return dataset;
 }
 
@@ -68,6 +74,7 @@ Result<Dataset> FromPointsFile(const fs::path& folder, const std::string& csv_pa
         csv_path + ": expected a header with the columns \"file\", \"x_px\" and \"y_px\"",
         "the first line may be: file,category,x_px,y_px,presence");
   }
+  const auto other_columns = internal::SampleColumns::Of(table);
   Dataset dataset;
   dataset.folder = folder.string();
   std::map<std::string, int> labels;  // by category; numbered once all are known
@@ -81,6 +88,14 @@ Result<Dataset> FromPointsFile(const fs::path& folder, const std::string& csv_pa
                       "names in points.csv are relative to the folder it lies in");
     }
     Sample sample{.path = path.string()};
+    if (const Status read = other_columns.Read(row, sample); !read.ok()) {
+      return InvalidData(place + ": " + read.error().message);
+    }
+    // Nobody has marked it yet.
+    if (presence_column >= 0 && row.fields[presence_column].empty()) {
+      ++dataset.num_unmarked;
+      continue;
+    }
     const bool present = presence_column < 0 || row.fields[presence_column] != "0";
     if (present) {
       const auto x = ParseNumber(row.fields[x_column]);
@@ -96,6 +111,11 @@ Result<Dataset> FromPointsFile(const fs::path& folder, const std::string& csv_pa
     dataset.samples.push_back(std::move(sample));
   }
   if (dataset.samples.empty()) {
+    if (dataset.num_unmarked > 0) {
+      return InvalidData(csv_path + ": expected marked pictures, found none among " +
+                             std::to_string(dataset.num_unmarked),
+                         "mark them first");
+    }
     return InvalidData(csv_path + ": expected a row per picture, found only the header");
   }
   for (auto& [category, label] : labels) {

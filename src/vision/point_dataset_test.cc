@@ -41,6 +41,16 @@ TEST_F(PointDataset, ReadsMarksFromNames) {
   EXPECT_EQ(dataset->samples[1].label, 1);
 }
 
+TEST_F(PointDataset, TakesSessionsOfNamedMarksFromLabelsCsv) {
+  Write("index/105_88_a.jpg");
+  Write("index/5_8_b.jpg");
+  Write("labels.csv", "file,scene\nindex/105_88_a.jpg,garden\nindex/9_9_gone.jpg,attic\n");
+  const auto dataset = OpenPointDataset(folder_.string());
+  ASSERT_TRUE(dataset.ok()) << dataset.error().message;
+  EXPECT_EQ(dataset->samples[0].session, "garden");
+  EXPECT_EQ(dataset->samples[1].session, "");
+}
+
 TEST_F(PointDataset, RefusesANameWithoutAMark) {
   Write("index/IMG_88.jpg");
   const auto dataset = OpenPointDataset(folder_.string());

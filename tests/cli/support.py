@@ -133,6 +133,18 @@ class CliTest(unittest.TestCase):
 # --- files -----------------------------------------------------------------------------------------
 
 
+def read_framebuffer(path):
+    """How often each colour stands on the display of Xvfb -fbdir: the file is an XWD dump, 32 bits a
+    pixel."""
+    data = path.read_bytes()
+    header = struct.unpack(">25I", data[:100])
+    begin = header[0] + 12 * header[19]
+    counts = {}
+    for blue, green, red, _ in struct.iter_unpack("4B", data[begin:begin + header[5] * header[12]]):
+        counts[red, green, blue] = counts.get((red, green, blue), 0) + 1
+    return counts
+
+
 def write_safetensors(path, tensors, metadata=None):
     """`tensors`: name -> (dtype, shape, bytes), dtype as in the header ("F32")."""
     header, data = {}, b""

@@ -1,7 +1,11 @@
 """camera: what there is, and one picture."""
 
+import json
+import shutil
+import subprocess
+
 import support
-from support import CliTest, DEVICE, NOT_FOUND, USAGE
+from support import AUTHENTICATION, CliTest, DEVICE, NOT_FOUND, USAGE
 
 SCENE = "scene://seed=3&size=96x64&clock=simulated"
 
@@ -67,7 +71,10 @@ class Snap(CliTest):
         self.fails(USAGE, "camera", "snap", "--camera", SCENE, says="--out")
         self.fails(USAGE, *snap, says="--camera")
         self.fails(USAGE, *snap, "--camera", "webcam", says="\"webcam\"", remedy="for instance")
-        self.fails(USAGE, *snap, "--camera", "rtsp://10.0.0.1/", says="expected v4l2://")
+        self.fails(USAGE, *snap, "--camera", "ftp://10.0.0.1/", says="expected v4l2://")
+        missing = self.fails(DEVICE, *snap, "--camera", "http://me:sesame@127.0.0.1:9/a?k=sesame",
+                             says="http://***@127.0.0.1:9/a?***: cannot connect")
+        self.assertNotIn("sesame", missing.err)
         self.fails(USAGE, *snap, "--camera", "scene://sed=1", says="\"sed\"", remedy="seed")
         self.fails(USAGE, "camera", "snap", "--camera", SCENE, "-o", "a.gif", says="a.gif")
         self.fails(NOT_FOUND, *snap, "--camera", "folder://none", says="none")
@@ -80,6 +87,38 @@ class Snap(CliTest):
         (self.folder / "in" / "a.jpg").write_text("no picture")
         self.fails(DEVICE, "camera", "snap", "--camera", "folder://in?fps=100", "-o", "a.png",
                    "--wait", "0.5", says="none of its 1 pictures")
+
+
+class Rtsp(CliTest):
+
+    def setUp(self):
+        super().setUp()
+        if shutil.which("ffmpeg") is None:
+            self.skipTest("ffmpeg is not installed")
+        # Debian's bindings belong to Debian's Python.
+        server = subprocess.Popen(["/usr/bin/python3", support.HERE / "rtsp_server.py"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(server.communicate)
+        self.addCleanup(server.kill)
+        line = server.stdout.readline()
+        if not line:
+            self.skipTest(f"no RTSP server: {server.communicate()[1].strip()}")
+        self.address = f"127.0.0.1:{int(line)}"
+
+    def test_a_picture(self):
+        uri = f"rtsp://me:sesame@{self.address}/live"
+        for uri in (uri, uri + "#transport=udp&height=120"):
+            snap = self.deixis_json("camera", "snap", "--camera", uri, "-o", "a.png", "--wait", 10)
+            self.assertEqual(snap["width_px"], 160 if "height" in uri else 320)
+            self.assertNotIn("sesame", json.dumps(snap))
+
+    def test_what_is_refused(self):
+        snap = ("camera", "snap", "-o", "a.png", "--camera")
+        failed = self.fails(AUTHENTICATION, *snap, f"rtsp://me:wrong1@{self.address}/live",
+                            says="401", remedy="NAME:PASSWORD")
+        self.assertNotIn("wrong1", failed.err)
+        self.fails(DEVICE, *snap, f"rtsp://me:sesame@{self.address}/none", says="404")
+        self.fails(DEVICE, *snap, "rtsp://127.0.0.1:9/none", says="refused")
 
 
 if __name__ == "__main__":

@@ -18,17 +18,17 @@ class Demo(CliTest):
         self.fails(USAGE, "demo", "--out", "file", says="is not a folder")
 
     def test_the_whole_loop(self):
-        (model,) = [check for check in self.deixis_json("doctor")["checks"]
-                    if check["name"] == "demo model"]
-        if not model["ok"]:
-            self.skipTest("the demo's network is not there")
-        document = self.deixis_json("demo", "--out", "demo")
-        self.assertEqual(document["shown"], document["seen"])
-        self.assertGreater(document["top1"], 0.8)
-        ratios = [row["ratio"] for row in document["compressed"]]
-        self.assertEqual(ratios, sorted(ratios))
-        for row in document["compressed"]:
-            self.assertEqual(row["file_bytes"], (self.folder / row["file"]).stat().st_size)
+        document = self.deixis_json("demo", "--out", "demo", timeout=840)
+        for name, score in (("pointer", "mean_error_px"), ("objects", "top1")):
+            taught, *compressed = document[name]["models"]
+            self.assertIsNone(taught["centroids"])
+            self.assertEqual([row["centroids"] for row in compressed], [8])
+            ratios = [row["ratio"] for row in (taught, *compressed)]
+            self.assertEqual(ratios, sorted(ratios))
+            for row in (taught, *compressed):
+                self.assertIn(score, row)
+                self.assertEqual(row["file_bytes"], (self.folder / row["file"]).stat().st_size)
+        self.assertIn(document["shown"], document["class_names"])
         self.assertTrue((self.folder / document["report"]).exists())
         if document["sound"] is not None:
             self.assertEqual((self.folder / document["sound"]).read_bytes()[:4], b"RIFF")

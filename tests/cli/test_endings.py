@@ -188,7 +188,7 @@ class Doctor(CliTest):
         document = self.deixis_json("doctor")
         names = [check["name"] for check in document["checks"]]
         self.assertEqual(names, ["processor", "threads", "memory", "voice", "sound", "camera",
-                                 "demo model"])
+                                 "video", "models"])
         missing = [check for check in document["checks"] if not check["ok"]]
         self.assertEqual(document["missing"], len(missing))
         for check in missing:

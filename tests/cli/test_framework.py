@@ -53,7 +53,8 @@ class Commands(CliTest):
         # would do its work.
         import shlex
         for command in self.deixis_json("help")["commands"]:
-            if command["name"] in ("help", "completion", "camera", "data", "demo", "doctor", "say"):
+            if command["name"] in ("help", "completion", "camera", "audio", "data", "demo", "doctor", "model",
+                                   "say", "studio"):
                 continue
             for example in command["examples"]:
                 with self.subTest(example["command"]):

@@ -39,6 +39,31 @@ class Train(CliTest):
         (seen,) = self.deixis_json("predict", "things.safetensors",
                                    "others/red/0.png")["predictions"]
         self.assertEqual(seen["label"], "red")
+        self.assertIn("known_score", seen)
+        self.assertGreater(document["unknown_auroc"], 0.5)
+        self.assertGreater(document["fit_seconds"], 0)
+
+        for i in range(6):
+            support.write_png(self.folder / "strangers" / "grey" / f"{i}.png", 32, 32,
+                              lambda x, y: [120 + (x * y + i) % 9] * 3)
+        met = self.deixis_json("eval", "things.safetensors", "--data", "others", "--unknown",
+                               "strangers")
+        self.assertEqual((met["images"], met["unknown_images"]), (9, 6))
+        self.assertGreater(met["unknown_auroc"], 0.5)
+        self.assertLessEqual(met["known_rejected"], 0.5)
+        self.assertGreaterEqual(met["unknown_rejected"], 0)
+
+    def test_looks_once(self):
+        self.write_colours("things", 6)
+        base = ("train", "things", "--backbone", "net.safetensors", "--out")
+        self.deixis(*base, "a.safetensors")
+        kept = list((self.folder / ".cache/deixis/embeddings").iterdir())
+        self.assertEqual(len(kept), 18)
+        for path in kept[:9]:
+            path.write_bytes(path.read_bytes()[:-3])  # a damaged one is made anew
+        self.deixis(*base, "b.safetensors")
+        self.assertEqual((self.folder / "a.safetensors").read_bytes(),
+                         (self.folder / "b.safetensors").read_bytes())
 
     def write_dots(self, folder, count):
         """A bright dot on grey, its place in points.csv."""
@@ -76,6 +101,47 @@ class Train(CliTest):
                    "-k", "4", "--max-drop", "1", says="locates")
         self.fails(USAGE, "eval", "dot.safetensors", "--data", "dots", "--predictions", "p.csv",
                    says="locates")
+
+    def test_all_of_the_network(self):
+        if not (support.PROGRAM.parent / "deixis-train").exists():
+            self.skipTest("deixis-train was not built")
+        # Noise: what is alike would stay on one side of the split.
+        for label, name in enumerate(("blue", "green", "red")):
+            for i in range(8):
+                support.write_random_png(self.folder / "things" / name / f"{i}.png",
+                                         100 * label + i)
+        words = ("train", "things", "--method", "full", "--backbone", "net.safetensors", "--out",
+                 "things.safetensors", "--epochs", "2", "--batch", "6", "--threads", "1")
+        document = self.deixis_json(*words)
+        self.assertEqual(document["method"], "full")
+        self.assertEqual(sum(map(sum, document["confusion"])), document["held_out"]["images"])
+        self.assertIn(document["best_epoch"], (1, 2))
+        info = self.deixis_json("info", "things.safetensors")
+        self.assertEqual(info["class_names"], ["blue", "green", "red"])
+        self.fails(USAGE, *words, says="things.safetensors")  # is there already
+        self.assertIn("named right", self.deixis(*words, "--overwrite").out)
+        small = self.deixis_json("compress", "things.safetensors", "-o", "small.safetensors",
+                                 "--data", "things", "--finetune", "things", "--finetune-epochs",
+                                 "1", "--threads", "1")
+        self.assertEqual(small["file_bytes"], (self.folder / "small.safetensors").stat().st_size)
+        self.assertEqual(self.temporary_files(), [])
+
+    def test_the_trainers_word_is_passed_on(self):
+        self.write_colours("things", 2)
+        trainer = self.folder / "trainer"
+        trainer.write_text("#!/bin/sh\necho 'error: training: it diverged' >&2\n"
+                           "echo '  help: be slow' >&2\nexit 4\n")
+        trainer.chmod(0o755)
+        words = ("train", "things", "--method", "full", "--backbone", "net.safetensors", "--out",
+                 "x.safetensors")
+        self.fails(INVALID_DATA, *words, env={"DEIXIS_TRAINER": str(trainer)},
+                   says="it diverged", remedy="be slow")
+        self.fails(NOT_FOUND, *words, env={"DEIXIS_TRAINER": "/no/such"}, says="DEIXIS_TRAINER")
+        quick = ("train", "things", "--backbone", "net.safetensors", "--out", "x.safetensors")
+        self.fails(USAGE, *quick, "--epochs", "3", says="--epochs", remedy="--method full")
+        self.fails(USAGE, *quick, "--resume", says="--resume", remedy="--method full")
+        self.fails(USAGE, "compress", "net.safetensors", "-o", "x.safetensors",
+                   "--finetune-epochs", "2", says="--finetune")
 
     def test_mistakes(self):
         self.write_colours("things", 2)

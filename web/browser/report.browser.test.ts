@@ -1,17 +1,14 @@
 // A study's page in a real browser. DEIXIS_STUDY_PAGE names the index.html that `deixis study` wrote;
 // screenshots go to DEIXIS_SCREENSHOTS when it is set. Skips by name where there is no Chromium.
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createRequire } from "node:module";
 import type { StudyReport } from "../src/report/data";
+import { chromium_path, keepPicture, openBrowser, violations, watchFaults } from "./harness";
 
 const page_path = process.env["DEIXIS_STUDY_PAGE"] ?? "";
-const screenshots = process.env["DEIXIS_SCREENSHOTS"];
-const chromium_path = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find((path) => existsSync(path));
-const axe_path = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 describe.skipIf(!chromium_path || !page_path)("the page of a study", () => {
   let browser: Browser;
@@ -19,21 +16,13 @@ describe.skipIf(!chromium_path || !page_path)("the page of a study", () => {
 
   beforeAll(async () => {
     report = JSON.parse(readFileSync(join(dirname(page_path), "study.json"), "utf8")) as StudyReport;
-    browser = await chromium.launch({
-      executablePath: chromium_path!,
-      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
-    });
+    browser = await openBrowser();
   }, 60_000);
   afterAll(() => browser?.close());
 
   async function open(options: Parameters<Browser["newPage"]>[0] = {}): Promise<{ page: Page; faults: string[] }> {
     const page = await browser.newPage({ viewport: { width: 1200, height: 900 }, ...options });
-    const faults: string[] = [];
-    page.on("pageerror", (error) => faults.push(error.message));
-    page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
-    page.on("request", (request) => {
-      if (!/^(file|data|blob):/.test(request.url())) faults.push(`asked the network for ${request.url()}`);
-    });
+    const faults = watchFaults(page, /^(file|data|blob):/);
     await page.goto(pathToFileURL(page_path).href);
     await page.locator("svg[role=img]").first().waitFor();
     return { page, faults };
@@ -48,7 +37,7 @@ describe.skipIf(!chromium_path || !page_path)("the page of a study", () => {
     }
     const plans = page.locator("section").nth(1).locator("svg[role=img]");
     expect(await plans.count()).toBe(report.network.length > 0 ? 1 : 0);
-    if (screenshots) await page.screenshot({ path: join(screenshots, "study.png"), fullPage: true });
+    await keepPicture(page, "study");
     expect(faults).toEqual([]);
   });
 
@@ -80,13 +69,8 @@ describe.skipIf(!chromium_path || !page_path)("the page of a study", () => {
 
   it.each(["light", "dark"] as const)("has no accessibility violation in %s", async (colorScheme) => {
     const { page } = await open({ colorScheme });
-    await page.addScriptTag({ path: axe_path });
-    const violations = await page.evaluate(async () => {
-      const { axe } = window as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } };
-      return (await axe.run()).violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
-    });
-    if (screenshots) await page.screenshot({ path: join(screenshots, `study-${colorScheme}.png`), fullPage: true });
-    expect(violations).toEqual([]);
+    await keepPicture(page, `study-${colorScheme}`);
+    expect(await violations(page)).toEqual([]);
   });
 
   it.each([390, 640])("does not scroll sideways at %i pixels", async (width) => {

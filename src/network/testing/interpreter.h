@@ -235,15 +235,20 @@ class Interpreter {
     const std::vector<float> weights = DenseWeights(layer);
     const std::vector<float> bias = layer.bias ? layer.bias->ToFloats() : std::vector<float>();
     Activation y = Make(1, 1, node.out_channels);
+    const int64_t pixels = x.height * x.width;
+    const int64_t num_inputs = x.channels * pixels;
     for (int64_t o = 0; o < y.channels; ++o) {
-      Sum sum{.num_terms = x.channels + 1};
+      Sum sum{.num_terms = num_inputs + 1};
       if (!bias.empty()) sum.value = bias[o];
       sum.absolute = std::abs(sum.value);
       for (int64_t c = 0; c < x.channels; ++c) {
-        const double w = weights[o * x.channels + c];
-        sum.value += w * x.value[c];
-        sum.absolute += std::abs(w * x.value[c]);
-        if (tracks_errors_) sum.variance += w * w * x.sigma[c] * x.sigma[c];
+        for (int64_t p = 0; p < pixels; ++p) {
+          const double w = weights[o * num_inputs + c * pixels + p];
+          const int64_t i = p * x.channels + c;
+          sum.value += w * x.value[i];
+          sum.absolute += std::abs(w * x.value[i]);
+          if (tracks_errors_) sum.variance += w * w * x.sigma[i] * x.sigma[i];
+        }
       }
       y.value[o] = sum.value;
       if (tracks_errors_) y.sigma[o] = SigmaOf(sum);

@@ -128,8 +128,12 @@ class ErrorAnalysis {
 
   Value EvaluateLayer(const Node& node, const Value& input) const {
     const bool is_linear = node.kind == OpKind::kLinear;
-    Conv2dShape shape{.in_channels = node.in_channels, .out_channels = node.out_channels};
-    if (!is_linear) {
+    Conv2dShape shape{.in_channels = input.value.extents().channels,
+                      .out_channels = node.out_channels};
+    if (is_linear) {
+      shape.filter_height = input.value.extents().height;
+      shape.filter_width = input.value.extents().width;
+    } else {
       shape.filter_height = shape.filter_width = node.filter_size;
       shape.stride = node.stride;
       shape.padding = node.padding;

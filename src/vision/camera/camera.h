@@ -6,8 +6,12 @@
 // more care: it runs, or says in words why there is no signal.
 //
 //   v4l2:///dev/v4l/by-id/NAME, /dev/video0    a camera of this machine
+//   csi://0                                    one on a ribbon cable, through GStreamer
+//   http://HOST/stream.mjpg, rtsp://HOST/live  one on the network
+//   file://video.mp4                           a video, through ffmpeg
 //   folder://DIR                               pictures in the order of their names
 //   scene://seed=1                             a made session in which a finger points at things
+//   replay://FOLDER                            a recorded session
 //
 // docs/cameras.md has the parameters of each.
 #pragma once
@@ -33,6 +37,8 @@ struct SceneTruth {
   bool has_fingertip = false;                    // it is inside the picture
   double fingertip_x_px = 0;                     // only with has_fingertip
   double fingertip_y_px = 0;                     //
+  double knuckle_x_px = 0;                       // behind it, perhaps outside; likewise
+  double knuckle_y_px = 0;                       //
   double direction_x = 0;                        // unit vector along the finger, to its tip
   double direction_y = -1;                       //
 };
@@ -42,6 +48,7 @@ struct Frame {
   int64_t captured_ms = 0;  // on the camera's clock
   Image image;
   std::optional<SceneTruth> truth = {};  // scene:// only
+  bool asked = false;                    // replay:// only: the wearer had asked before it came
 };
 
 enum class CameraState {
@@ -95,9 +102,10 @@ struct CameraOptions {
   bool must_open = true;
 };
 
-// kUsage for a URI that does not fit, kNotFound for a folder that is not there, and with must_open
-// kDeviceUnavailable for a device that is not there or fails, kBusy for one that others hold (the
-// message says who), kInvalidData for a device that gives something else than pictures.
+// kUsage for a URI that does not fit, kNotFound for a folder or file that is not there, and with
+// must_open kDeviceUnavailable for a device that is not there or fails, kBusy for one that others
+// hold (the message says who), kInvalidData for a device that gives something else than pictures,
+// kAuthentication for a camera on the network that wants a password.
 Result<std::unique_ptr<Camera>> OpenCamera(const std::string& uri,
                                            const CameraOptions& options = {});
 

@@ -8,8 +8,10 @@ namespace deixis::camera {
 namespace {
 
 constexpr std::string_view kExamples =
-    "for instance v4l2:///dev/video0, /dev/video0?size=1280x720, folder://pictures or "
-    "scene://seed=1";
+    "for instance v4l2:///dev/video0, /dev/video0?size=1280x720, http://HOST/stream.mjpg, "
+    "rtsp://HOST/live, file://video.mp4, csi://0, folder://pictures or scene://seed=1";
+constexpr std::string_view kSchemes[] = {"v4l2", "http", "https",  "rtsp",  "rtsps",
+                                         "file", "csi",  "folder", "scene", "replay"};
 
 template <typename Number>
 std::optional<Number> Parsed(std::string_view text) {
@@ -58,8 +60,34 @@ Status ReadParameters(std::string_view query, CameraUri& uri) {
 
 }  // namespace
 
+bool IsOnNetwork(std::string_view scheme) {
+  return scheme == "http" || scheme == "https" || scheme == "rtsp" || scheme == "rtsps";
+}
+
+std::string WithoutSecrets(std::string_view text) {
+  const size_t colon = text.find("://");
+  if (colon == std::string_view::npos || !IsOnNetwork(text.substr(0, colon))) {
+    return std::string(text);
+  }
+  std::string shown(text.substr(0, colon + 3));
+  std::string_view rest = text.substr(colon + 3);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+  const size_t at = authority.rfind('@');
+  if (at != std::string_view::npos) {
+    shown += "***";
+    rest.remove_prefix(at);
+  }
+  const size_t hash = std::min(rest.find('#'), rest.size());
+  const size_t question = rest.substr(0, hash).find('?');
+  if (question != std::string_view::npos) {
+    shown += std::string(rest.substr(0, question)) + "?***";
+    rest.remove_prefix(hash);
+  }
+  return shown + std::string(rest);
+}
+
 Result<CameraUri> ParseCameraUri(const std::string& text) {
-  CameraUri uri{.text = text, .scheme = {}, .place = {}, .parameters = {}};
+  CameraUri uri{.text = WithoutSecrets(text), .scheme = {}, .place = {}, .parameters = {}};
   std::string_view rest = text;
   const size_t colon = rest.find("://");
   if (rest.starts_with("/dev/")) {
@@ -68,23 +96,29 @@ Result<CameraUri> ParseCameraUri(const std::string& text) {
     uri.scheme = rest.substr(0, colon);
     rest.remove_prefix(colon + 3);
   }
-  if (uri.scheme != "v4l2" && uri.scheme != "folder" && uri.scheme != "scene") {
-    return UsageError("camera \"" + text + "\": expected v4l2://, folder:// or scene://",
+  if (std::ranges::find(kSchemes, uri.scheme) == std::end(kSchemes)) {
+    return UsageError("camera \"" + uri.text +
+                          "\": expected v4l2://, http://, rtsp://, file://, csi://, folder://, "
+                          "scene:// or replay://",
                       std::string(kExamples));
   }
   const bool has_place = uri.scheme != "scene";
-  const size_t question = rest.find('?');
+  const size_t mark = rest.find(IsOnNetwork(uri.scheme) ? '#' : '?');
   if (has_place) {
-    uri.place = rest.substr(0, question);
+    uri.place = rest.substr(0, mark);
     if (uri.place.empty()) {
-      return UsageError(
-          "camera \"" + text + "\": names no " + (uri.scheme == "folder" ? "folder" : "device"),
-          std::string(kExamples));
+      return UsageError("camera \"" + uri.text + "\": names no " +
+                            (uri.scheme == "folder" || uri.scheme == "file" ? uri.scheme
+                             : uri.scheme == "replay"                       ? "folder"
+                             : IsOnNetwork(uri.scheme)                      ? "host"
+                                                                            : "device"),
+                        std::string(kExamples));
     }
+    if (IsOnNetwork(uri.scheme)) uri.place = uri.scheme + "://" + uri.place;
   }
   std::string_view query = rest;
-  if (question != std::string_view::npos) {
-    query.remove_prefix(question + 1);
+  if (mark != std::string_view::npos) {
+    query.remove_prefix(mark + 1);
   } else if (has_place) {
     query = {};
   }

@@ -1,5 +1,6 @@
 // The text that names a camera: SCHEME://PLACE?NAME=VALUE&NAME=VALUE. A path that begins with
-// /dev/ needs no scheme, and what follows scene:// are parameters at once.
+// /dev/ needs no scheme, and what follows scene:// are parameters at once. In an address on the
+// network a question mark is the server's, and parameters follow a #.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +15,17 @@
 namespace deixis::camera {
 
 struct CameraUri {
-  std::string text;    // as it was given, for messages
-  std::string scheme;  // "v4l2", "folder", "scene"
-  std::string place;   // the path
+  std::string text;    // as it was given, for messages; WithoutSecrets()
+  std::string scheme;  // "v4l2", "folder", "scene", "replay", "file", "csi", "http", ..., "rtsps"
+  std::string place;   // the path; of a camera on the network the whole address, secrets included
   std::map<std::string, std::string, std::less<>> parameters;
 };
+
+// The same without what may be secret in an address on the network: name and password before the
+// host, and what follows the question mark. Any other text comes back as it is.
+std::string WithoutSecrets(std::string_view text);
+
+bool IsOnNetwork(std::string_view scheme);
 
 // kUsage for a scheme that there is not, a missing place, a parameter without a value or given
 // twice.

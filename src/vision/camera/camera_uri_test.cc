@@ -40,9 +40,9 @@ TEST(CameraUri, OfASceneIsParametersAtOnce) {
 
 TEST(CameraUri, RefusesWhatItDoesNotKnow) {
   for (const char* text :
-       {"", "video0", "ftp://x", "rtsp://10.0.0.1/", "://", "folder://", "folder://?fps=2",
-        "v4l2://", "scene://seed", "scene://seed=", "scene://=1", "scene://seed=1&",
-        "scene://seed=1&seed=2", "folder://a?fps=1&&loop=no"}) {
+       {"", "video0", "ftp://x", "rtsp://", "://", "folder://", "folder://?fps=2", "v4l2://",
+        "scene://seed", "scene://seed=", "scene://=1", "scene://seed=1&", "scene://seed=1&seed=2",
+        "folder://a?fps=1&&loop=no"}) {
     const auto uri = ParseCameraUri(text);
     ASSERT_FALSE(uri.ok()) << text;
     EXPECT_EQ(uri.error().code, ErrorCode::kUsage) << text;

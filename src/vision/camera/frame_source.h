@@ -38,6 +38,8 @@ class FrameSource {
   // Waits at most `timeout_ms` for a frame. After an error the source must be closed.
   virtual Result<ReadOutcome> Read(int64_t timeout_ms, SourceFrame& frame) = 0;
   virtual void Close() = 0;
+  // From any thread: an Open() or Read() that waits returns soon, now and from now on.
+  virtual void Cancel() {}
 
   // Of what is open: "/dev/video0", "usb 046d:0825 serial 1A2B", "MJPEG".
   virtual std::string Device() const = 0;

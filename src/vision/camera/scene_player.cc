@@ -35,7 +35,8 @@ Result<int> LabelOf(const std::string& name, const CameraUri& uri) {
   const auto found = std::ranges::find(names, name);
   if (found != names.end()) return static_cast<int>(found - names.begin());
   if (name == "nothing") return SceneSessionOptions::kNothing;
-  std::string all = "nothing";
+  if (name == "nameless") return SceneSessionOptions::kNameless;
+  std::string all = "nothing, nameless";
   for (const std::string& known : names) all += ", " + known;
   return UsageError("camera \"" + uri.text + "\": there is no \"" + name + "\" in the scenes",
                     "there are " + all);

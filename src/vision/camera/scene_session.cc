@@ -34,6 +34,7 @@ struct SceneSession::Episode {
   int64_t dwell_ms = 0;
   int64_t leave_ms = 0;
   bool has_hand = false;
+  bool points = false;  // that hand
   SceneLayout layout;
   float tremor_hz[4] = {};
   float tremor_phase[4] = {};
@@ -62,16 +63,18 @@ Status SceneSessionOptions::Validate() const {
   DEIXIS_RETURN_IF_ERROR(scene.Validate());
   const auto num_classes = static_cast<int>(SceneClassNames().size());
   for (const int label : labels) {
-    if (label == kNothing || (label >= 0 && label < num_classes)) continue;
-    return UsageError("scene: expected a label from -1 to " + std::to_string(num_classes - 1) +
+    if (label >= kNameless && label < num_classes) continue;
+    return UsageError("scene: expected a label from -2 to " + std::to_string(num_classes - 1) +
                       ", found " + std::to_string(label));
   }
   if (things < 1 || things > 3) {
     return UsageError("scene: expected 1 to 3 things, found " + std::to_string(things));
   }
-  if (!(pointing >= 0 && pointing <= 1 && brightness >= 0 && brightness <= 1)) {
-    return UsageError("scene: expected pointing and brightness within 0..1, found " +
-                      std::to_string(pointing) + " and " + std::to_string(brightness));
+  const auto is_share = [](double value) { return value >= 0 && value <= 1; };
+  if (!is_share(pointing) || !is_share(gesturing) || !is_share(brightness)) {
+    return UsageError("scene: expected pointing, gesturing and brightness within 0..1, found " +
+                      std::to_string(pointing) + ", " + std::to_string(gesturing) + " and " +
+                      std::to_string(brightness));
   }
   return Ok();
 }
@@ -101,10 +104,13 @@ SceneSession::Episode SceneSession::EpisodeAfter(const Episode* last) const {
   }
   Rng rng(Rng(options_.seed * 1'000'003 + static_cast<uint64_t>(next.index)).NextBits());
   next.absent_ms = Between(rng, 900, 2000);
-  next.has_hand = rng.Unit() < options_.pointing;
+  next.points = rng.Unit() < options_.pointing;
   const int64_t approach_ms = Between(rng, 450, 800);
   const int64_t dwell_ms = Between(rng, 1600, 2600);
   const int64_t leave_ms = Between(rng, 350, 600);
+  // Drawn from numbers of its own: gestures leave all other tables as they are.
+  Rng gestures(rng.state() ^ 0x6E57);
+  next.has_hand = next.points || gestures.Unit() < options_.gesturing;
   if (next.has_hand) {
     next.approach_ms = approach_ms;
     next.dwell_ms = dwell_ms;
@@ -115,6 +121,11 @@ SceneSession::Episode SceneSession::EpisodeAfter(const Episode* last) const {
   for (float& hz : next.tremor_hz) hz = Uniform(rng, 0.7, 3);
   for (float& phase : next.tremor_phase) phase = Uniform(rng, 0, 1);
   next.layout = PlanScene(options_, rng);
+  if (!next.points) {
+    constexpr scene::HandPose kPoses[] = {scene::HandPose::kOpen, scene::HandPose::kFist,
+                                          scene::HandPose::kSeveral};
+    next.layout.hand = kPoses[gestures.Below(3)];
+  }
   return next;
 }
 
@@ -178,6 +189,10 @@ SceneSession::Moment SceneSession::MomentAt(int64_t time_ms) {
       away * layout.retreat_px + (tremor / 2) * Vec2{wave(0) + wave(1), wave(2) + wave(3)};
   moment.shift_x_px = static_cast<int64_t>(std::floor(shift.x + 0.5f));
   moment.shift_y_px = static_cast<int64_t>(std::floor(shift.y + 0.5f));
+  if (!episode.points) {
+    truth.phase = PointingPhase::kAbsent;
+    return moment;
+  }
   const double x_px = static_cast<double>(layout.tip_px.x) + static_cast<double>(moment.shift_x_px);
   const double y_px = static_cast<double>(layout.tip_px.y) + static_cast<double>(moment.shift_y_px);
   truth.direction_x = static_cast<double>(layout.direction.x);
@@ -187,6 +202,8 @@ SceneSession::Moment SceneSession::MomentAt(int64_t time_ms) {
     truth.has_fingertip = true;
     truth.fingertip_x_px = x_px;
     truth.fingertip_y_px = y_px;
+    truth.knuckle_x_px = x_px - static_cast<double>(layout.finger_px * layout.direction.x);
+    truth.knuckle_y_px = y_px - static_cast<double>(layout.finger_px * layout.direction.y);
   }
   return moment;
 }

@@ -19,14 +19,18 @@ struct SceneSessionOptions {
   int64_t height_px = 480;
   int64_t width_px = 640;
   // What may be pointed at, one drawn for each table: indices into SceneClassNames(), kNothing for
-  // the bare table; all things when empty.
+  // the bare table, kNameless for a thing that has no name; all things when empty.
   std::vector<int> labels = {};
-  int things = 1;           // 1..3 on each table; the others are any but the one pointed at
-  double pointing = 1;      // 0..1, the share of tables at which a finger comes
+  int things = 1;       // 1..3 on each table; the others are any but the one pointed at
+  double pointing = 1;  // 0..1, the share of tables at which a finger comes
+  // 0..1, of the other tables the share at which a hand comes that does not point: for the truth
+  // nobody does.
+  double gesturing = 0;
   double difficulty = 0.3;  // 0..1: clutter, odd light, noise
   double brightness = 1;    // 0..1, of everything
 
   static constexpr int kNothing = -1;
+  static constexpr int kNameless = -2;
 
   Status Validate() const;
 };

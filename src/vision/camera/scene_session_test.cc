@@ -88,8 +88,8 @@ TEST(SceneSession, HasItsGoldenPixels) {
   SceneSession session(Small());
   const int64_t time_ms =
       FindTime(session, 0, [](const SceneTruth& t) { return t.phase == PointingPhase::kDwelling; });
-  EXPECT_EQ(testing::Fnv1a(session.At(0).image.pixels), "a8f62ebfb65c427c");
-  EXPECT_EQ(testing::Fnv1a(session.At(time_ms).image.pixels), "76ed6450cd8e2217");
+  EXPECT_EQ(testing::Fnv1a(session.At(0).image.pixels), "dbc3700c0b382a5a");
+  EXPECT_EQ(testing::Fnv1a(session.At(time_ms).image.pixels), "e76e40a12af06d3c");
 }
 
 // With and without a hand the same table differs only where the hand and its shadow are, and it
@@ -137,6 +137,25 @@ TEST(SceneSession, ShowsOnlyTheLabelsAskedFor) {
   EXPECT_EQ(seen, (std::set<int>{SceneSessionOptions::kNothing, 3}));
 }
 
+TEST(SceneSession, ThingsWithoutANameAreNeverTheSame) {
+  SceneSessionOptions options = Small();
+  options.labels = {SceneSessionOptions::kNameless};
+  options.pointing = 0;
+  SceneSession session(options);
+  options.labels = {SceneSessionOptions::kNothing};
+  SceneSession bare(options);
+  std::set<std::vector<uint8_t>> seen;
+  for (int table = 0; table < 8; ++table) {
+    const int64_t time_ms = 5000 * table;
+    const SceneSession::View view = session.At(time_ms);
+    EXPECT_EQ(view.truth.label, SceneSessionOptions::kNameless);
+    seen.insert(view.image.pixels);
+    // Something lies there.
+    EXPECT_NE(view.image.pixels, bare.At(time_ms).image.pixels) << time_ms;
+  }
+  EXPECT_EQ(seen.size(), 8u);
+}
+
 TEST(SceneSession, WithoutPointingNoFingerComes) {
   SceneSessionOptions options = Small();
   options.pointing = 0;
@@ -148,6 +167,38 @@ TEST(SceneSession, WithoutPointingNoFingerComes) {
     last_episode = truth.episode;
   }
   EXPECT_GT(last_episode, 150);
+}
+
+TEST(SceneSession, AHandThatDoesNotPointIsSeenButNotInTheTruth) {
+  SceneSessionOptions options{.seed = 5, .height_px = 96, .width_px = 128, .difficulty = 0};
+  options.pointing = 0;
+  options.gesturing = 1;
+  SceneSession session(options);
+  options.gesturing = 0;
+  SceneSession still(options);
+  int64_t hands = 0;
+  for (int64_t time_ms = 0; time_ms < 30'000; time_ms += 200) {
+    const auto view = session.At(time_ms);
+    ASSERT_FALSE(view.truth.has_fingertip);
+    ASSERT_EQ(view.truth.phase, PointingPhase::kAbsent);
+    hands += view.image.pixels != still.At(time_ms).image.pixels ? 1 : 0;
+  }
+  EXPECT_GT(hands, 50);
+}
+
+TEST(SceneSession, TheKnuckleIsBehindTheTip) {
+  SceneSession session({.seed = 6});
+  for (int64_t time_ms = 0; time_ms < 30'000; time_ms += 100) {
+    const SceneTruth truth = session.TruthAt(time_ms);
+    if (!truth.has_fingertip) continue;
+    const double x = truth.fingertip_x_px - truth.knuckle_x_px;
+    const double y = truth.fingertip_y_px - truth.knuckle_y_px;
+    const double finger_px = std::hypot(x, y);
+    EXPECT_GT(finger_px, 0.3 * 240);
+    EXPECT_LT(finger_px, 0.7 * 240);
+    EXPECT_NEAR(x / finger_px, truth.direction_x, 1e-3);
+    EXPECT_NEAR(y / finger_px, truth.direction_y, 1e-3);
+  }
 }
 
 TEST(SceneSession, BrightnessDarkensEverything) {
@@ -166,11 +217,12 @@ TEST(SceneSession, BrightnessDarkensEverything) {
 TEST(SceneSessionOptions, AreValidated) {
   EXPECT_TRUE(SceneSessionOptions().Validate().ok());
   EXPECT_FALSE(SceneSessionOptions{.height_px = 4}.Validate().ok());
-  EXPECT_FALSE(SceneSessionOptions{.labels = {12}}.Validate().ok());
-  EXPECT_FALSE(SceneSessionOptions{.labels = {-2}}.Validate().ok());
+  EXPECT_FALSE(SceneSessionOptions{.labels = {20}}.Validate().ok());
+  EXPECT_FALSE(SceneSessionOptions{.labels = {-3}}.Validate().ok());
   EXPECT_FALSE(SceneSessionOptions{.things = 0}.Validate().ok());
   EXPECT_FALSE(SceneSessionOptions{.things = 4}.Validate().ok());
   EXPECT_FALSE(SceneSessionOptions{.pointing = 1.1}.Validate().ok());
+  EXPECT_FALSE(SceneSessionOptions{.gesturing = -0.1}.Validate().ok());
   EXPECT_FALSE(SceneSessionOptions{.difficulty = -1}.Validate().ok());
   EXPECT_FALSE(SceneSessionOptions{.brightness = std::nan("")}.Validate().ok());
 }

@@ -55,7 +55,7 @@ SceneLayout PlanScene(const SceneSessionOptions& options, Rng& rng) {
     if (static_cast<uint64_t>(i) == target) {
       target_place = place;
       target_size = size;
-      if (layout.label < 0) continue;
+      if (layout.label == SceneSessionOptions::kNothing) continue;
       label = layout.label;
     } else if (label == layout.label) {
       label = (label + 1) % static_cast<int>(num_kinds);
@@ -63,8 +63,9 @@ SceneLayout PlanScene(const SceneSessionOptions& options, Rng& rng) {
     layout.things.push_back({.label = label, .place = place, .size = size});
   }
 
-  layout.from = Uniform(rng, -0.5, 0.5);
-  layout.finger = Uniform(rng, 0.42, 0.62);
+  layout.from = Uniform(rng, -0.55, 0.55);
+  layout.finger = Uniform(rng, 0.38, 0.66);
+  layout.finger_px = unit_px * layout.finger;
   const Vec2 backwards = scene::Rotated({0, 1}, layout.from);
   const Vec2 tip = target_place + (target_size * Uniform(rng, 0.35, 0.7)) * backwards;
   const float retreat = (aspect_y + 0.1f - tip.y) / backwards.y;
@@ -114,7 +115,9 @@ struct HandPainter {
     const Vec2 tip = {(layout.tip_px.x + margin - static_cast<float>(width_px) / 2) / unit_px,
                       (layout.tip_px.y + margin - static_cast<float>(height_px) / 2) / unit_px};
     const float finger = layout.finger * HalfShorter(options) / unit_px;
-    scene::PaintHand(hand, light, tip, layout.from, finger, rng);
+    scene::PaintHand(hand, light,
+                     {.fingertip = tip, .from = layout.from, .size = finger, .pose = layout.hand},
+                     rng);
     Layer shade(height_px, width_px, kSamplesPerSide);
     for (int64_t row = 0; row < shade.height(); ++row) {
       for (int64_t column = 0; column < shade.width(); ++column) {
@@ -184,7 +187,10 @@ ScenePainting PaintScene(const SceneSessionOptions& options, const SceneLayout& 
       static_cast<int>(static_cast<float>(options.difficulty) * Uniform(rng, 0, 6));
   scene::PaintClutter(table, light, clutter, rng);
   for (const SceneLayout::Thing& thing : layout.things) {
-    const scene::ObjectKind& kind = scene::ObjectKinds()[static_cast<size_t>(thing.label)];
+    const bool is_nameless = thing.label == SceneSessionOptions::kNameless;
+    const scene::ObjectKind& kind = is_nameless
+                                        ? scene::NamelessKind()
+                                        : scene::ObjectKinds()[static_cast<size_t>(thing.label)];
     scene::Pose pose = scene::TurnedPose(kind, thing.size, rng);
     pose.origin = thing.place;
     Layer object(options.height_px, options.width_px, kSamplesPerSide);

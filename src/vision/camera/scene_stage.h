@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "vision/image.h"
+#include "vision/scene/hand.h"
 #include "vision/scene/objects.h"
 
 namespace deixis::camera {
@@ -20,7 +21,9 @@ struct SceneLayout {
   scene::Vec2 direction = {};   // unit vector along the finger, to its tip
   scene::Vec2 retreat_px = {};  // from the tip to outside of the picture
   float from = 0;               // as PaintHand takes it
-  float finger = 0;             // its length in scene units
+  float finger = 0;             // its length in scene units, from the tip to the knuckle
+  float finger_px = 0;          // the same
+  scene::HandPose hand = scene::HandPose::kPointing;
   struct Thing {
     int label = 0;
     scene::Vec2 place = {};  // scene units

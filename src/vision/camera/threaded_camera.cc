@@ -46,6 +46,7 @@ class ThreadedCamera final : public Camera {
       const std::lock_guard lock(mutex_);
       shall_end_ = true;
     }
+    source_->Cancel();
     wake_.notify_all();
     thread_.join();
   }

@@ -13,6 +13,7 @@ namespace deixis::camera {
 namespace {
 
 constexpr std::string_view kStableLinks = "/dev/v4l/";
+constexpr std::string_view kAny = "any";
 
 class Source final : public FrameSource {
  public:
@@ -62,8 +63,21 @@ class Source final : public FrameSource {
   }
 
  private:
+  // The first that gives pictures in a form that is understood.
+  Status FindAny() {
+    for (const VideoNode& node : ListVideoNodes()) {
+      const auto device = V4l2Device::Open(node.path);
+      if (!device.ok() || !ChooseMode(device->Modes(), wanted_)) continue;
+      path_ = node.path;
+      return Ok();
+    }
+    return Error{ErrorCode::kDeviceUnavailable, "no camera is plugged in",
+                 "plug one in; `deixis camera list` shows what there is"};
+  }
+
   // Where the device is now.
   Status Find() {
+    if (given_path_ == kAny) return FindAny();
     if (!identity_ || given_path_.starts_with(kStableLinks)) {
       path_ = given_path_;
       return Ok();

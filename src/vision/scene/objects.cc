@@ -8,24 +8,36 @@ namespace {
 
 constexpr float kUpright = 0.45f;
 
-constexpr std::array<ObjectKind, 12> kKinds = {{
+constexpr std::array<ObjectKind, 20> kKinds = {{
     {"apple", DrawApple, 0.7f, false},
     {"ball", DrawBall, kPi, false},
     {"banana", DrawBanana, kPi, true},
     {"book", DrawBook, kPi / 3, true},
     {"bottle", DrawBottle, kUpright, false},
+    {"bowl", DrawBowl, 0.2f, false},
+    {"bulb", DrawBulb, kPi, false},
+    {"comb", DrawComb, kPi, true},
+    {"fork", DrawFork, kPi, true},
     {"glasses", DrawGlasses, kUpright, true},
+    {"hammer", DrawHammer, kPi, true},
     {"key", DrawKey, kPi, true},
     {"mug", DrawMug, kUpright, false},
     {"pencil", DrawPencil, kPi, true},
     {"phone", DrawPhone, kPi / 2, true},
+    {"remote", DrawRemote, kPi, true},
     {"scissors", DrawScissors, kPi, true},
     {"spoon", DrawSpoon, kPi, true},
+    {"toothbrush", DrawToothbrush, kPi, true},
+    {"watch", DrawWatch, kPi, true},
 }};
+
+constexpr ObjectKind kNameless = {"nameless", DrawNameless, kPi, false};
 
 }  // namespace
 
 std::span<const ObjectKind> ObjectKinds() { return kKinds; }
+
+const ObjectKind& NamelessKind() { return kNameless; }
 
 Colour FromHsv(const Hsv& colour) {
   const auto channel = [&](float offset) {

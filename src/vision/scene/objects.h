@@ -57,13 +57,23 @@ void DrawBall(const Brush& brush, Rng& rng);
 void DrawBanana(const Brush& brush, Rng& rng);
 void DrawBook(const Brush& brush, Rng& rng);
 void DrawBottle(const Brush& brush, Rng& rng);
+void DrawBowl(const Brush& brush, Rng& rng);
+void DrawBulb(const Brush& brush, Rng& rng);
+void DrawComb(const Brush& brush, Rng& rng);
+void DrawFork(const Brush& brush, Rng& rng);
 void DrawGlasses(const Brush& brush, Rng& rng);
+void DrawHammer(const Brush& brush, Rng& rng);
 void DrawKey(const Brush& brush, Rng& rng);
 void DrawMug(const Brush& brush, Rng& rng);
 void DrawPencil(const Brush& brush, Rng& rng);
 void DrawPhone(const Brush& brush, Rng& rng);
+void DrawRemote(const Brush& brush, Rng& rng);
 void DrawScissors(const Brush& brush, Rng& rng);
 void DrawSpoon(const Brush& brush, Rng& rng);
+void DrawToothbrush(const Brush& brush, Rng& rng);
+void DrawWatch(const Brush& brush, Rng& rng);
+// Another one each time: it belongs to no kind.
+void DrawNameless(const Brush& brush, Rng& rng);
 
 struct ObjectKind {
   std::string_view name;
@@ -74,5 +84,7 @@ struct ObjectKind {
 
 // In the order of their labels, which is that of their names.
 std::span<const ObjectKind> ObjectKinds();
+// Of things without a name; it has no label.
+const ObjectKind& NamelessKind();
 
 }  // namespace deixis::scene

@@ -15,6 +15,7 @@ namespace {
 
 using scene::Chance;
 using scene::Clamp01;
+using scene::HandPose;
 using scene::Layer;
 using scene::Light;
 using scene::Pose;
@@ -33,6 +34,22 @@ Pose RandomPose(const scene::ObjectKind& kind, float aspect_x, float aspect_y, R
   pose.origin = {Uniform(rng, -1, 1) * (aspect_x - 1 + room),
                  Uniform(rng, -1, 1) * (aspect_y - 1 + room)};
   return pose;
+}
+
+// Lenses leave the corners darker, by up to `strength`.
+void Vignette(std::vector<float>& pixels, int64_t height_px, int64_t width_px, float strength) {
+  const float half_height = 0.5f * static_cast<float>(height_px);
+  const float half_width = 0.5f * static_cast<float>(width_px);
+  for (int64_t row = 0; row < height_px; ++row) {
+    const float y = (static_cast<float>(row) + 0.5f) / half_height - 1;
+    for (int64_t column = 0; column < width_px; ++column) {
+      const float x = (static_cast<float>(column) + 0.5f) / half_width - 1;
+      const float light = 1 - 0.5f * strength * (x * x + y * y);
+      for (int64_t c = 0; c < 3; ++c) {
+        pixels[static_cast<size_t>(3 * (row * width_px + column) + c)] *= light;
+      }
+    }
+  }
 }
 
 // Sensor noise: the sum of four uniform numbers is near enough to normal, and exact everywhere.
@@ -71,9 +88,13 @@ Status SceneOptions::Validate() const {
     return UsageError("scene: expected a label from 0 to " + std::to_string(num_classes - 1) +
                       ", found " + std::to_string(*label));
   }
-  if (!(hand_probability >= 0 && hand_probability <= 1 && difficulty >= 0 && difficulty <= 1)) {
-    return UsageError("scene: expected hand_probability and difficulty within 0..1, found " +
-                      std::to_string(hand_probability) + " and " + std::to_string(difficulty));
+  const auto is_share = [](double value) { return value >= 0 && value <= 1; };
+  if (!is_share(hand_probability) || !is_share(other_hand_probability) || !is_share(difficulty)) {
+    return UsageError(
+        "scene: expected hand_probability, other_hand_probability and difficulty within 0..1, "
+        "found " +
+        std::to_string(hand_probability) + ", " + std::to_string(other_hand_probability) + " and " +
+        std::to_string(difficulty));
   }
   return Ok();
 }
@@ -117,26 +138,39 @@ Scene GenerateScene(uint64_t seed, const SceneOptions& options) {
   picture.CastShadow(object, shadow, softness, Uniform(rng, 0.25, 0.6));
   picture.Composite(object);
 
-  if (Chance(rng, options.hand_probability)) {
+  const bool points = Chance(rng, options.hand_probability);
+  const bool idles = Chance(rng, options.other_hand_probability);
+  if (points || idles) {
     // From below or the sides, its tip on the nearer part of the object.
     const float from = Uniform(rng, -1.4, 1.4);
-    const float size = Uniform(rng, 0.45, 0.8);
+    const float size = Uniform(rng, 0.42, 0.8);
     const Vec2 towards_hand = scene::Rotated({0, Uniform(rng, 0.15, 0.5)}, from);
     const Vec2 tip = {
         std::clamp(pose.origin.x + towards_hand.x, -0.93f * aspect_x, 0.93f * aspect_x),
         std::clamp(pose.origin.y + towards_hand.y, -0.93f * aspect_y, 0.93f * aspect_y)};
+    constexpr HandPose kOthers[] = {HandPose::kOpen, HandPose::kFist, HandPose::kSeveral};
+    const HandPose other = kOthers[rng.Below(3)];
     Layer hand(options.height_px, options.width_px, samples);
-    scene::PaintHand(hand, light, tip, from, size, rng);
+    const Vec2 knuckle = scene::PaintHand(hand, light,
+                                          {.fingertip = tip,
+                                           .from = from,
+                                           .size = size,
+                                           .pose = points ? HandPose::kPointing : other},
+                                          rng);
     picture.CastShadow(hand, 1.5f * shadow, 0.08f, 0.35f);
     picture.Composite(hand);
-    result.has_fingertip = true;
-    result.fingertip_x_px =
-        0.5 * static_cast<double>(shorter) * static_cast<double>(tip.x + aspect_x);
-    result.fingertip_y_px =
-        0.5 * static_cast<double>(shorter) * static_cast<double>(tip.y + aspect_y);
+    const double half_px = 0.5 * static_cast<double>(shorter);
+    result.has_fingertip = points;
+    if (points) {
+      result.fingertip_x_px = half_px * static_cast<double>(tip.x + aspect_x);
+      result.fingertip_y_px = half_px * static_cast<double>(tip.y + aspect_y);
+      result.knuckle_x_px = half_px * static_cast<double>(knuckle.x + aspect_x);
+      result.knuckle_y_px = half_px * static_cast<double>(knuckle.y + aspect_y);
+    }
   }
 
   std::vector<float> pixels = picture.Downsample();
+  Vignette(pixels, options.height_px, options.width_px, difficulty * Uniform(rng, 0, 0.35));
   // Half of the pictures are a little out of focus, by at most 1/80 of their shorter side.
   const float focus = Uniform(rng, -1, 1);
   scene::Blur(pixels, options.height_px, options.width_px,

@@ -1,6 +1,6 @@
 // Made pictures with known answers: an everyday object on a cluttered table and, in some, a hand
-// that points at it. They are what the project ships instead of photos: the demo's input, the
-// source of its network, and a camera for who has none.
+// that points at it, or one that does not point. They are what the project ships instead of photos:
+// the demo's input, the source of its network, and a camera for who has none.
 //
 // The same seed and options give the same pixels on every platform, compiler and build type.
 #pragma once
@@ -18,9 +18,10 @@ namespace deixis {
 struct SceneOptions {
   int64_t height_px = 64;
   int64_t width_px = 64;
-  std::optional<int> label = {};   // an index into SceneClassNames(); random without
-  double hand_probability = 0.25;  // 0..1
-  double difficulty = 1;           // 0 plain, clear pictures; 1 clutter, blur, noise, odd light
+  std::optional<int> label = {};         // an index into SceneClassNames(); random without
+  double hand_probability = 0.25;        // 0..1, of one that points
+  double other_hand_probability = 0.05;  // 0..1, of one that does not, where none points
+  double difficulty = 1;  // 0 plain, clear pictures; 1 clutter, blur, noise, odd light
 
   // kUsage for a size outside 8..4096 pixels, a label that there is not, a share outside 0..1.
   Status Validate() const;
@@ -34,9 +35,12 @@ struct Scene {
   // image. Only with has_fingertip.
   double fingertip_x_px = 0;
   double fingertip_y_px = 0;
+  // The knuckle behind it, which may lie outside of the image. Only with has_fingertip.
+  double knuckle_x_px = 0;
+  double knuckle_y_px = 0;
 };
 
-// "apple", "ball", ... "spoon", by label.
+// "apple", "ball", ... "watch", by label.
 const std::vector<std::string>& SceneClassNames();
 
 // The options must be valid. O(pixels), a few milliseconds for 64x64; safe from any thread.

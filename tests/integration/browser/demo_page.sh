@@ -9,4 +9,4 @@ mkdir -p "$out/screenshots"
 "$deixis" demo --out "$out/demo" --quiet
 cd "$web"
 DEIXIS_STUDY_PAGE=$out/demo/report/index.html DEIXIS_SCREENSHOTS=$out/screenshots \
-  npm run --silent test:browser
+  npm run --silent test:browser -- browser/report

@@ -23,7 +23,10 @@ export function Figure({ label, options }: FigureProps) {
   useEffect(() => {
     const element = host.current;
     if (!element || width === 0) return;
-    const plot = Plot.plot({ ...options(width), width, ariaLabel: label });
+    const plot = Plot.plot({ style: { fontSize: "12px" }, marginBottom: 44, ...options(width), width, className: "plot", ariaLabel: label });
+    // Plot's own style sheet inside the picture is what a strict Content-Security-Policy forbids; the
+    // pages' style sheets hold the same rules for `.plot`.
+    for (const style of plot.querySelectorAll("style")) style.remove();
     // The picture has one name; Plot's names for its marks ("rule", "dot") would not be allowed on <g>.
     for (const mark of plot.querySelectorAll("g[aria-label]")) mark.removeAttribute("aria-label");
     plot.setAttribute("role", "img");

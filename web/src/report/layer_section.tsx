@@ -4,7 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { StemPlot } from "../charts/stem";
 import { decodeFloats, nodeOf, type CentroidCase, type NodeView, type StudyReport } from "./data";
 import { bytes, change, changeUnit, metricName, score, significant } from "./format";
-import { Scroll } from "./scroll";
+import { Scroll } from "../charts/scroll";
 
 type Stage = "before" | "after" | "pruned";
 

@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import { TradeOffPlot } from "../charts/trade_off";
 import type { NetworkPoint, StudyReport } from "./data";
 import { bytes, change, changeUnit, metricName, score } from "./format";
-import { Scroll } from "./scroll";
+import { Scroll } from "../charts/scroll";
 
 const granularityNames = {
   row: "a codebook per output channel",
@@ -19,7 +19,7 @@ const colours = ["var(--series-1)", "var(--series-2)", "var(--series-3)", "var(-
 export function NetworkSection({ report }: { report: StudyReport }) {
   const { metric, baseline, network } = report;
   const points = useMemo(
-    () => network.map((point) => ({ series: seriesOf(point), name: `K=${point.centroids}`, bytes: point.bytes, score: point.score })),
+    () => network.map((point) => ({ series: seriesOf(point), name: `K=${point.centroids}`, cost: point.bytes, score: point.score })),
     [network],
   );
   const scale = useMemo(() => {
@@ -45,6 +45,7 @@ export function NetworkSection({ report }: { report: StudyReport }) {
         points={points}
         baseline={baseline.score}
         scoreLabel={metricName(metric) + (metric.kind === "top1" ? " (%)" : " (px)")}
+        costLabel="bytes on disk"
         percent={metric.kind === "top1"}
         colours={scale}
       />

@@ -1,0 +1,54 @@
+// What a backbone makes of pictures: the values that its head would read. Teaching fits a new head
+// to these and leaves the body alone, however it is stored.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "compress/picture_set.h"
+#include "network/model.h"
+#include "pipeline/embedding_cache.h"
+
+namespace deixis {
+
+enum class HeadKind {
+  kPooled,   // on the mean of the last feature map: what a thing is
+  kFlatten,  // on every pixel of it: where it is
+};
+
+// The backbone's body, stored as it is, under a new head: `weight` [outputs, inputs] in the order
+// of the file (PyTorch's), `bias` [outputs]. Task classify, no names, for pictures prepared as
+// `preprocessing` says.
+Model WithHead(const Model& backbone, HeadKind kind, const Preprocessing& preprocessing,
+               std::vector<float> weight, std::vector<float> bias);
+
+struct Embeddings {
+  MapExtents map;  // 1x1 when pooled
+  int64_t channels = 0;
+  std::vector<float> values;           // [pictures, map, channels], each a half float
+  std::vector<PictureSize> sizes;      // of the pictures themselves
+  std::vector<int64_t> row_of_sample;  // samples that mark the same picture share its row
+
+  int64_t length() const { return map.num_pixels() * channels; }
+  int64_t num_pictures() const { return static_cast<int64_t>(sizes.size()); }
+  std::span<const float> Row(int64_t picture) const {
+    return std::span(values).subspan(picture * length(), length());
+  }
+};
+
+struct EmbedOptions {
+  HeadKind kind = HeadKind::kPooled;
+  EmbeddingCache cache;  // keeps nothing unless told
+  // Pictures embedded so far, of all; false stops with kInterrupted. May be empty.
+  std::function<bool(int64_t done, int64_t total)> progress;
+};
+
+// Every picture of the dataset once, prepared as `pictures` does.
+Result<Embeddings> Embed(const Model& backbone, PictureSet& pictures, const EmbedOptions& options,
+                         ThreadPool& pool);
+
+}  // namespace deixis

@@ -1,0 +1,132 @@
+#include "pipeline/softmax_head.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <limits>
+#include <utility>
+#include <vector>
+
+namespace deixis {
+namespace {
+
+using MatrixF = Eigen::MatrixXf;
+using VectorF = Eigen::VectorXf;
+
+constexpr size_t kRemembered = 10;  // steps whose curvature is used
+constexpr double kLeastGain = 1e-6;
+constexpr int kMaxHalvings = 20;
+// Of the mean variance of all features.
+constexpr float kLeastVariance = 0.1f;
+
+struct Step {
+  VectorF x;         // how far it went
+  VectorF gradient;  // how the gradient changed
+  float curvature;   // their product
+};
+
+// The direction of steepest descent in the metric that the last steps suggest.
+VectorF Direction(const VectorF& gradient, const std::deque<Step>& steps) {
+  VectorF direction = -gradient;
+  std::vector<float> factors(steps.size());
+  for (size_t i = steps.size(); i-- > 0;) {
+    factors[i] = steps[i].x.dot(direction) / steps[i].curvature;
+    direction -= factors[i] * steps[i].gradient;
+  }
+  if (!steps.empty()) direction *= steps.back().curvature / steps.back().gradient.squaredNorm();
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const float factor = steps[i].gradient.dot(direction) / steps[i].curvature;
+    direction += (factors[i] - factor) * steps[i].x;
+  }
+  return direction;
+}
+
+}  // namespace
+
+Eigen::VectorXf MinimizeLbfgs(VectorF start,
+                              const std::function<double(const VectorF&, VectorF&)>& function,
+                              int max_steps) {
+  VectorF x = std::move(start);
+  VectorF gradient(x.size());
+  double value = function(x, gradient);
+  std::deque<Step> steps;
+  VectorF tried_gradient(x.size());
+  for (int i = 0; i < max_steps; ++i) {
+    VectorF direction = Direction(gradient, steps);
+    double slope = gradient.dot(direction);
+    if (!(slope < 0)) {  // curvature lost to rounding
+      steps.clear();
+      direction = -gradient;
+      slope = -gradient.squaredNorm();
+      if (slope == 0) break;
+    }
+    float length = steps.empty() ? 1.0f / std::max(1.0f, gradient.norm()) : 1.0f;
+    VectorF tried;
+    double tried_value = std::numeric_limits<double>::infinity();
+    int halvings = 0;
+    for (; halvings < kMaxHalvings; ++halvings, length /= 2) {
+      tried = x + length * direction;
+      tried_value = function(tried, tried_gradient);
+      if (tried_value <= value + 1e-4 * length * slope) break;
+    }
+    if (halvings == kMaxHalvings) break;
+    Step step{.x = tried - x, .gradient = tried_gradient - gradient, .curvature = 0};
+    step.curvature = step.x.dot(step.gradient);
+    const double gain = value - tried_value;
+    x = std::move(tried);
+    std::swap(gradient, tried_gradient);
+    value = tried_value;
+    if (step.curvature > 0) {
+      steps.push_back(std::move(step));
+      if (steps.size() > kRemembered) steps.pop_front();
+    }
+    if (gain < kLeastGain * std::abs(value)) break;
+  }
+  return x;
+}
+
+SoftmaxHead FitSoftmaxHead(const MatrixF& embeddings, std::span<const int> labels, int num_labels,
+                           double penalty, int max_steps) {
+  const Eigen::Index length = embeddings.cols();
+  const VectorF mean = embeddings.colwise().mean();
+  MatrixF inputs = embeddings.rowwise() - mean.transpose();
+  const VectorF variance =
+      inputs.colwise().squaredNorm().transpose() / static_cast<float>(inputs.rows());
+  // Features that hardly vary are not blown up to what is mostly noise.
+  const float least = kLeastVariance * variance.mean();
+  VectorF scale = VectorF::Ones(length);
+  if (least > 0) scale = (variance.array() + least).rsqrt();
+  inputs *= scale.asDiagonal();
+  const float norm = std::sqrt(inputs.squaredNorm() / static_cast<float>(inputs.rows()));
+  if (norm > 0) {
+    inputs /= norm;
+    scale /= norm;
+  }
+  const Eigen::Index num_weights = length * num_labels;
+  const auto cost = [&](const VectorF& x, VectorF& gradient) {
+    const Eigen::Map<const MatrixF> weight(x.data(), length, num_labels);
+    MatrixF shares = (inputs * weight).rowwise() + x.tail(num_labels).transpose();
+    double sum = 0;
+    for (Eigen::Index row = 0; row < shares.rows(); ++row) {
+      const float largest = shares.row(row).maxCoeff();
+      const float of_label = shares(row, labels[row]) - largest;
+      shares.row(row) = (shares.row(row).array() - largest).exp();
+      const float total = shares.row(row).sum();
+      shares.row(row) /= total;
+      sum += std::log(double{total}) - of_label;
+      shares(row, labels[row]) -= 1;
+    }
+    Eigen::Map<MatrixF> weight_gradient(gradient.data(), length, num_labels);
+    weight_gradient.noalias() = inputs.transpose() * shares;
+    weight_gradient += static_cast<float>(penalty) * weight;
+    gradient.tail(num_labels) = shares.colwise().sum().transpose();
+    return sum + penalty / 2 * double{weight.squaredNorm()};
+  };
+  const VectorF x = MinimizeLbfgs(VectorF::Zero(num_weights + num_labels), cost, max_steps);
+  SoftmaxHead head;
+  head.weight = scale.asDiagonal() * Eigen::Map<const MatrixF>(x.data(), length, num_labels);
+  head.bias = x.tail(num_labels) - head.weight.transpose() * mean;
+  return head;
+}
+
+}  // namespace deixis

@@ -1,0 +1,177 @@
+// Heads that read every pixel of the last feature map: in fp32 as plain loops compute them, in
+// integers the same bits on every instruction set, in every form of the weights, and laid out ahead
+// of time.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/rng.h"
+#include "base/testing/compare.h"
+#include "kernels/targets.h"
+#include "kernels/testing/targets_to_test.h"
+#include "network/testing/interpreter.h"
+#include "network/testing/synthetic.h"
+#include "runtime/embedded_layout.h"
+#include "runtime/executor.h"
+#include "runtime/testing/error_analysis.h"
+#include "runtime/testing/quantized_model.h"
+#include "runtime/testing/tiny_model.h"
+
+namespace deixis {
+namespace {
+
+using testing::FirstBitDifference;
+using testing::FirstOutOfBound;
+using ::testing::HasSubstr;
+using testing::QuantizeActivations;
+
+constexpr int64_t kHeight = 24;
+constexpr int64_t kWidth = 20;
+
+// Its last map has 6x5 pixels of 64 channels.
+Model MakeModel() {
+  Architecture architecture = *FindArchitecture("resnet20-cifar");
+  architecture.blocks_per_stage = {1, 1, 1};
+  architecture.num_outputs = 5;
+  architecture.flattened_pixels = 30;
+  Model model = testing::AssembleModel(architecture, testing::SyntheticFile(architecture, 5, 3));
+  model.preprocessing.height_px = kHeight;
+  model.preprocessing.width_px = kWidth;
+  return model;
+}
+
+std::vector<uint8_t> Picture() {
+  Rng rng(7);
+  std::vector<uint8_t> pixels(kHeight * kWidth * 3);
+  for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(rng.Below(256));
+  return pixels;
+}
+
+Executor MakeExecutor(const Model& model, int num_threads = 1) {
+  auto executor = Executor::Create(model, {.num_threads = num_threads});
+  EXPECT_TRUE(executor.ok()) << executor.error().message;
+  return std::move(*executor);
+}
+
+std::vector<float> Answer(const Model& model, int num_threads = 1) {
+  Executor executor = MakeExecutor(model, num_threads);
+  const std::span<const float> answer = executor.Run(Picture());
+  return {answer.begin(), answer.end()};
+}
+
+PalettizedTensor& HeadOf(Model& model) {
+  return std::get<PalettizedTensor>(model.layers.at("linear").weight);
+}
+
+TEST(FlattenHead, AgreesWithTheInterpreterOnEveryTarget) {
+  const Model model = MakeModel();
+  const std::vector<float> input = testing::SyntheticInput(kHeight, kWidth, 4);
+  const std::vector<double> expected =
+      testing::Interpreter(model, /*tracks_errors=*/false).Run(input, kHeight, kWidth).back().value;
+  const std::vector<double> bound = testing::ErrorAnalysis(model).Bounds(input);
+  for (const KernelTarget& target : SupportedKernelTargets()) {
+    const ScopedKernelTarget forced(target);
+    Executor executor = MakeExecutor(model);
+    const auto mismatch =
+        FirstOutOfBound<float, double>(executor.RunNormalized(input), expected, bound);
+    EXPECT_FALSE(mismatch) << target.name << ": " << *mismatch;
+  }
+  // Weights with channels inside, as the feature map lies in memory, leave the bound.
+  Model turned = model;
+  const std::vector<float> weights = DenseWeights(model.layers.at("linear"));
+  std::vector<float> channels_inside(weights.size());
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const size_t row = i / 1920;
+    channels_inside[row * 1920 + i % 30 * 64 + i % 1920 / 30] = weights[i];
+  }
+  turned.layers.at("linear").weight = Tensor::FromVector({5, 1920}, std::move(channels_inside));
+  Executor executor = MakeExecutor(turned);
+  EXPECT_TRUE((FirstOutOfBound<float, double>(executor.RunNormalized(input), expected, bound)));
+}
+
+TEST(FlattenHead, InIntegersItIsNearTheNetworkInFloat) {
+  Model model = MakeModel();
+  const std::vector<float> expected = Answer(model);
+  QuantizeActivations(model, Picture());
+  const std::vector<float> actual = Answer(model);
+  const auto [low, high] = std::ranges::minmax(expected);
+  for (size_t o = 0; o < expected.size(); ++o) {
+    EXPECT_NEAR(actual[o], expected[o], 0.1 * (high - low)) << "output " << o;
+  }
+}
+
+TEST(FlattenHead, SameBitsOnEveryTargetAndThreadCount) {
+  Model model = MakeModel();
+  testing::PalettizeLayers(model, 16, 4, 16);
+  QuantizeActivations(model, Picture());
+  const std::vector<float> expected = Answer(model);
+  for (const KernelTarget& target : testing::TargetsToTest()) {
+    const ScopedKernelTarget forced(target);
+    for (const int num_threads : {1, 3}) {
+      const auto difference = FirstBitDifference<float>(Answer(model, num_threads), expected);
+      EXPECT_FALSE(difference) << target.FullName() << ": " << *difference;
+    }
+  }
+}
+
+// K = 200 runs as int8 weights, K = 16 on the indices; panels in a file are those of a linear layer
+// on one pixel and have to be turned.
+TEST(FlattenHead, EveryFormOfTheWeightsIsTheSame) {
+  Model model = MakeModel();
+  testing::PalettizeLayers(model, 16, 4, 16);
+  QuantizeActivations(model, Picture());
+  const std::vector<float> expected = Answer(model);
+  Model in_panels = model;
+  HeadOf(in_panels) = ToPanels(HeadOf(model));
+  const auto turned = FirstBitDifference<float>(Answer(in_panels), expected);
+  EXPECT_FALSE(turned) << *turned;
+  Model as_int8 = MakeModel();
+  testing::PalettizeLayers(as_int8, 16, 4, 200);
+  as_int8.activations = model.activations;
+  ASSERT_FALSE(RunsOnIndices(HeadOf(as_int8)));
+  const auto difference = FirstBitDifference<float>(Answer(as_int8), expected);
+  EXPECT_FALSE(difference) << *difference;
+}
+
+TEST(FlattenHead, LaidOutAheadOfTimeItRunsAsTheExecutorDoes) {
+  Model model = MakeModel();
+  testing::PalettizeLayers(model, 16, 4, 16);
+  QuantizeActivations(model, Picture());
+  const auto layout = LayOutEmbedded(model);
+  ASSERT_TRUE(layout.ok()) << layout.error().message;
+  const DeixisNetwork network = layout->network();
+  AlignedVector<std::byte> arena(static_cast<size_t>(network.arena_bytes));
+  std::vector<float> answer(5);
+  DeixisRun(&network, arena.data(), Picture().data(), answer.data());
+  const auto difference = FirstBitDifference<float>(answer, Answer(model));
+  EXPECT_FALSE(difference) << *difference;
+}
+
+TEST(FlattenHead, WhatItReadIsThereAfterwards) {
+  const Model model = MakeModel();
+  Executor executor = MakeExecutor(model);
+  executor.Run(Picture());
+  std::vector<float> seen;
+  const std::vector<float> read = executor.HeadInput();
+  executor.Observe(Picture(), [&](const ObservedValue& value) {
+    if (!value.is_answer) seen.assign(value.elements.begin(), value.elements.end());
+  });
+  ASSERT_EQ(read.size(), 30u * 64);
+  EXPECT_EQ(read, seen);
+}
+
+TEST(FlattenHead, RefusesPicturesOfAnotherSize) {
+  Model model = MakeModel();
+  model.preprocessing.width_px = 32;
+  const auto executor = Executor::Create(model);
+  ASSERT_FALSE(executor.ok());
+  EXPECT_THAT(executor.error().message,
+              HasSubstr("\"linear\": expects 1920 inputs, gets 6x8 pixels of 64 channels"));
+}
+
+}  // namespace
+}  // namespace deixis

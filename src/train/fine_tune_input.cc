@@ -1,0 +1,37 @@
+#include "train/fine_tune_input.h"
+
+#include "base/file.h"
+#include "base/thread_pool.h"
+#include "format/digest.h"
+#include "train/choose_pictures.h"
+
+namespace deixis {
+namespace {
+
+Result<std::string> DigestOf(const std::string& path) {
+  DEIXIS_ASSIGN(const auto file, MappedFile::Open(path));
+  return Sha256Hex(file->bytes());
+}
+
+}  // namespace
+
+Result<FineTuneInput> ReadFineTuneInput(const FineTuneJob& job, bool keeps_preprocessing) {
+  FineTuneInput input;
+  DEIXIS_ASSIGN(input.backbone, LoadModel(job.backbone));
+  DEIXIS_ASSIGN(input.backbone_sha256, DigestOf(job.backbone));
+  DEIXIS_ASSIGN(const ChosenPictures chosen, ChoosePictures(job));
+  const Preprocessing preprocessing =
+      keeps_preprocessing ? input.backbone.preprocessing : PreprocessingFor(job, input.backbone);
+  const Task task = job.locates() ? Task::kLocate : Task::kClassify;
+  ThreadPool pool(job.threads);
+  DEIXIS_ASSIGN(input.training, LoadSamplePictures(chosen.training, task, preprocessing, pool));
+  DEIXIS_ASSIGN(input.held_out, LoadSamplePictures(chosen.held_out, task, preprocessing, pool));
+  if (chosen.test) {
+    DEIXIS_ASSIGN(input.test, LoadSamplePictures(*chosen.test, task, preprocessing, pool));
+  }
+  input.class_names = chosen.class_names;
+  input.num_categories = chosen.training.num_classes;
+  return input;
+}
+
+}  // namespace deixis

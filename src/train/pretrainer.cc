@@ -1,0 +1,306 @@
+#include "train/pretrainer.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <numbers>
+#include <utility>
+
+#include "base/thread_pool.h"
+#include "train/checkpoint.h"
+#include "train/formula_pictures.h"
+#include "train/torch_network.h"
+
+namespace deixis {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kWarmUpShare = 0.01;
+constexpr float kMean = 0.45f;
+constexpr float kDeviation = 0.25f;
+
+std::unique_ptr<torch::optim::AdamW> MakeOptimizer(const TorchNetwork& network,
+                                                   const PretrainOptions& options) {
+  std::vector<torch::Tensor> decayed;
+  std::vector<torch::Tensor> others;  // batch norm's factors and all shifts
+  for (const torch::Tensor& parameter : network.parameters()) {
+    (parameter.dim() > 1 ? decayed : others).push_back(parameter);
+  }
+  const auto group = [&](std::vector<torch::Tensor> parameters, double decay) {
+    return torch::optim::OptimizerParamGroup(
+        std::move(parameters),
+        std::make_unique<torch::optim::AdamWOptions>(
+            torch::optim::AdamWOptions(options.learning_rate).weight_decay(decay)));
+  };
+  std::vector<torch::optim::OptimizerParamGroup> groups;
+  groups.push_back(group(std::move(decayed), options.weight_decay));
+  groups.push_back(group(std::move(others), 0));
+  return std::make_unique<torch::optim::AdamW>(std::move(groups));
+}
+
+double LearningRateAt(double progress, double peak) {
+  if (progress < kWarmUpShare) return peak * (0.01 + 0.99 * progress / kWarmUpShare);
+  const double falling = std::min((progress - kWarmUpShare) / (1 - kWarmUpShare), 1.0);
+  return peak * 0.5 * (1 + std::cos(std::numbers::pi * falling));
+}
+
+int64_t SideAt(const std::vector<PretrainPhase>& phases, double progress) {
+  double until = 0;
+  for (const PretrainPhase& phase : phases) {
+    until += phase.share;
+    if (progress < until) return phase.side_px;
+  }
+  return phases.back().side_px;
+}
+
+// [N, 3, H, W], laid out as [N, H, W, 3].
+torch::Tensor Input(const PictureBatch& batch) {
+  const torch::Tensor bytes =
+      torch::from_blob(const_cast<uint8_t*>(batch.pixels.data()),
+                       {batch.size(), batch.height_px, batch.width_px, 3}, torch::kU8);
+  return bytes.to(torch::kFloat32)
+      .mul_(1 / (255 * kDeviation))
+      .sub_(kMean / kDeviation)
+      .permute({0, 3, 1, 2});
+}
+
+// What has happened since the last report.
+struct Tally {
+  int64_t steps = 0;
+  double loss_sum = 0;
+  std::map<std::string, std::pair<int64_t, int64_t>> by_family;  // right, all
+  Clock::time_point start = Clock::now();
+};
+
+class Pretrainer {
+ public:
+  Pretrainer(const Architecture& architecture, const PretrainOptions& options)
+      : options_(options),
+        pictures_(options.seed),
+        pool_(options.num_threads),
+        network_(WithOutputs(architecture, pictures_.num_classes()), options.seed),
+        optimizer_(MakeOptimizer(network_, options)) {}
+
+  Result<Model> Run(const PretrainCallback& on_report) {
+    if (!options_.checkpoint.empty() && std::filesystem::exists(options_.checkpoint)) {
+      DEIXIS_RETURN_IF_ERROR(Resume());
+    }
+    start_ = Clock::now();
+    last_checkpoint_ = start_;
+    network_.train();
+    while (Progress() < 1) {
+      DEIXIS_RETURN_IF_ERROR(Step());
+      if (tally_.steps == options_.steps_per_report) {
+        const PretrainReport report = Report();
+        if (on_report && !on_report(report)) {
+          DEIXIS_RETURN_IF_ERROR(Save());
+          return Error{ErrorCode::kInterrupted,
+                       "pretraining: interrupted after step " + std::to_string(step_), ""};
+        }
+      }
+      if (MinutesSince(last_checkpoint_) >= options_.checkpoint_minutes) {
+        DEIXIS_RETURN_IF_ERROR(Save());
+      }
+    }
+    if (tally_.steps > 0 && on_report) on_report(Report());
+    DEIXIS_RETURN_IF_ERROR(Save());
+    return network_.ToModel();
+  }
+
+ private:
+  static Architecture WithOutputs(Architecture architecture, int num_outputs) {
+    architecture.num_outputs = num_outputs;
+    return architecture;
+  }
+  static double MinutesSince(Clock::time_point time) {
+    return std::chrono::duration<double>(Clock::now() - time).count() / 60;
+  }
+  double Seconds() const { return seconds_before_ + 60 * MinutesSince(start_); }
+  double Progress() const {
+    return options_.num_steps > 0
+               ? static_cast<double>(step_) / static_cast<double>(options_.num_steps)
+               : Seconds() / 60 / options_.minutes;
+  }
+
+  Status Step() {
+    const double progress = Progress();
+    side_px_ = SideAt(options_.phases, progress);
+    rate_ = LearningRateAt(progress, options_.learning_rate);
+    for (auto& group : optimizer_->param_groups()) group.options().set_lr(rate_);
+    const auto first = static_cast<uint64_t>(step_) * static_cast<uint64_t>(options_.batch_size);
+    const PictureBatch batch = pictures_.MakeBatch(first, options_.batch_size, side_px_, pool_);
+    const torch::Tensor labels =
+        torch::from_blob(const_cast<int*>(batch.labels.data()), {batch.size()}, torch::kInt32)
+            .to(torch::kLong);
+    optimizer_->zero_grad();
+    const torch::Tensor logits = network_.Forward(Input(batch));
+    const torch::Tensor loss = torch::nn::functional::cross_entropy(logits, labels);
+    loss.backward();
+    const auto value = loss.item<double>();
+    if (!std::isfinite(value)) {
+      return InvalidData("pretraining: expected a finite loss, found it diverged in step " +
+                             std::to_string(step_ + 1),
+                         "choose a smaller learning rate");
+    }
+    optimizer_->step();
+    ++step_;
+    Count(batch, logits.detach().argmax(1), value);
+    return Ok();
+  }
+
+  void Count(const PictureBatch& batch, const torch::Tensor& answers, double loss) {
+    ++tally_.steps;
+    tally_.loss_sum += loss;
+    const int64_t* answer = answers.data_ptr<int64_t>();
+    for (size_t i = 0; i < batch.labels.size(); ++i) {
+      auto& [right, all] = tally_.by_family[pictures_.FamilyOf(batch.labels[i])];
+      right += answer[i] == batch.labels[i] ? 1 : 0;
+      ++all;
+    }
+  }
+
+  PretrainReport Report() {
+    PretrainReport report;
+    report.step = step_;
+    report.side_px = side_px_;
+    report.pictures = step_ * options_.batch_size;
+    report.loss = tally_.loss_sum / static_cast<double>(tally_.steps);
+    report.learning_rate = rate_;
+    report.progress = Progress();
+    report.seconds = Seconds();
+    int64_t right_in_all = 0;
+    int64_t all_in_all = 0;
+    for (const auto& [family, counts] : tally_.by_family) {
+      const auto& [right, all] = counts;
+      report.top1_by_family[family] = static_cast<double>(right) / static_cast<double>(all);
+      right_in_all += right;
+      all_in_all += all;
+    }
+    report.top1 = static_cast<double>(right_in_all) / static_cast<double>(all_in_all);
+    report.pictures_per_s =
+        static_cast<double>(all_in_all) / (60 * std::max(MinutesSince(tally_.start), 1e-9));
+    tally_ = Tally{};
+    return report;
+  }
+
+  // A checkpoint of other pictures or another schedule would go on to something that nobody asked
+  // for.
+  CheckpointValues Settings() const {
+    std::string phases;
+    for (const PretrainPhase& phase : options_.phases) {
+      phases += std::to_string(phase.side_px) + ":" + CheckpointNumber(phase.share) + ",";
+    }
+    return {{"seed", CheckpointNumber(options_.seed)},
+            {"batch", std::to_string(options_.batch_size)},
+            {"steps", std::to_string(options_.num_steps)},
+            {"minutes", CheckpointNumber(options_.minutes)},
+            {"learning_rate", CheckpointNumber(options_.learning_rate)},
+            {"weight_decay", CheckpointNumber(options_.weight_decay)},
+            {"phases", phases}};
+  }
+
+  Status Save() {
+    last_checkpoint_ = Clock::now();
+    if (options_.checkpoint.empty()) return Ok();
+    CheckpointValues values = Settings();
+    values["step"] = CheckpointNumber(static_cast<uint64_t>(step_));
+    values["seconds"] = CheckpointNumber(Seconds());
+    return SaveCheckpoint(options_.checkpoint, network_, *optimizer_, values);
+  }
+
+  Status Resume() {
+    DEIXIS_ASSIGN(const CheckpointValues values,
+                  LoadCheckpoint(options_.checkpoint, network_, *optimizer_));
+    for (const auto& [key, value] : Settings()) {
+      const auto found = values.find(key);
+      if (found == values.end() || found->second != value) {
+        return InvalidData(options_.checkpoint + ": expected " + key + " " + value + ", found " +
+                               (found == values.end() ? "none" : found->second),
+                           "resume with the options the training was started with, or name "
+                           "another checkpoint");
+      }
+    }
+    DEIXIS_ASSIGN(const uint64_t step, CheckpointInteger(values, "step"));
+    DEIXIS_ASSIGN(seconds_before_, CheckpointReal(values, "seconds"));
+    step_ = static_cast<int64_t>(step);
+    return Ok();
+  }
+
+  PretrainOptions options_;
+  FormulaPictures pictures_;
+  ThreadPool pool_;
+  TorchNetwork network_;
+  std::unique_ptr<torch::optim::AdamW> optimizer_;
+  int64_t step_ = 0;
+  int64_t side_px_ = 0;
+  double rate_ = 0;
+  double seconds_before_ = 0;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point last_checkpoint_ = start_;
+  Tally tally_;
+};
+
+}  // namespace
+
+Status PretrainOptions::Validate() const {
+  if ((num_steps > 0) == (minutes > 0)) {
+    return UsageError("pretraining: expected either a number of steps or minutes above 0");
+  }
+  if (batch_size < 2 || num_threads < 1 || steps_per_report < 1 || !(learning_rate > 0) ||
+      !(weight_decay >= 0) || !(checkpoint_minutes > 0)) {
+    return UsageError(
+        "pretraining: expected batches of at least 2, 1 thread, a report every step or less often, "
+        "and a positive learning rate");
+  }
+  double sum = 0;
+  for (const PretrainPhase& phase : phases) {
+    if (phase.side_px < 16 || phase.side_px > 512 || !(phase.share > 0)) {
+      return UsageError(
+          "pretraining: expected phases of 16 to 512 pixels and a share above 0, "
+          "found " +
+          std::to_string(phase.side_px) + ":" + std::to_string(phase.share));
+    }
+    sum += phase.share;
+  }
+  if (std::abs(sum - 1) > 1e-6) {
+    return UsageError("pretraining: expected the shares of the phases to sum to 1, found " +
+                      std::to_string(sum));
+  }
+  return Ok();
+}
+
+Result<Model> Pretrain(Architecture architecture, const PretrainOptions& options,
+                       const PretrainCallback& on_report) {
+  DEIXIS_RETURN_IF_ERROR(options.Validate());
+  // LibTorch reports by exception; they end here.
+  try {
+    // Threads take this over from the one that starts them, so it comes first.
+    at::globalContext().setFlushDenormal(true);
+    at::set_num_threads(options.num_threads);
+    auto model = Pretrainer(architecture, options).Run(on_report);
+    if (!model.ok()) return model;
+    const int64_t side = options.phases.back().side_px;
+    model->task = Task::kClassify;
+    model->preprocessing = {.height_px = side,
+                            .width_px = side,
+                            .resize = ResizePolicy::kStretch,
+                            .shorter_side_px = side,
+                            .mean = {kMean, kMean, kMean},
+                            .stddev = {kDeviation, kDeviation, kDeviation}};
+    return model;
+  } catch (const std::bad_alloc&) {
+    return ResourceError("pretraining: out of memory", "use smaller batches or pictures");
+  } catch (const std::exception& failure) {
+    return InternalError(std::string("pretraining: ") + failure.what());
+  }
+}
+
+}  // namespace deixis
