@@ -1,5 +1,6 @@
 #include "cli/interrupt.h"
 
+#include <cxxabi.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -8,11 +9,13 @@
 #include <csignal>
 #include <exception>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <typeinfo>
 #include <vector>
 
 #include "base/result.h"
@@ -23,6 +26,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr size_t kReserveBytes = 64 * 1024;
+
 struct State {
   InterruptOptions options;
   int wake_pipe[2] = {-1, -1};
@@ -31,6 +36,8 @@ struct State {
   std::atomic<bool> ends_by_itself{false};
   std::mutex mutex;  // guards outputs
   std::vector<std::string> outputs;
+  // Given back when memory has run out, so that what is left to do has some.
+  std::unique_ptr<char[]> reserve = std::make_unique<char[]>(kReserveBytes);
 };
 
 // Never destroyed: the waiting thread outlives main's locals.
@@ -104,27 +111,40 @@ void WaitForSignal() {
                 "nothing was left half written; files that were complete before are as they were"});
 }
 
+[[noreturn]] void EndOutOfMemory() {
+  TheState().reserve.reset();
+  try {
+    RemoveTemporaryFiles();
+  } catch (const std::bad_alloc&) {
+    // A file that is left over has a name of its own and is in nobody's way.
+  }
+  static constexpr std::string_view kMessage =
+      "deixis: error: out of memory\n  free some memory, or use fewer threads or pictures\n";
+  static constexpr std::string_view kJsonMessage =
+      "{\"schema\": 1, \"error\": {\"code\": 9, \"name\": \"resources\", \"message\": "
+      "\"out of memory\", \"remedy\": \"Free some memory, or use fewer threads or "
+      "pictures.\"}}\n";
+  if (TheState().options.json) {
+    (void)!write(STDOUT_FILENO, kJsonMessage.data(), kJsonMessage.size());
+  } else {
+    (void)!write(STDERR_FILENO, kMessage.data(), kMessage.size());
+  }
+  _exit(static_cast<int>(ErrorCode::kResources));
+}
+
 // An exception that nobody catches comes from a thread of a pool: end as main() would have.
 [[noreturn]] void EndOnUncaughtException() {
+  // Where memory has run out several threads come at once; one speaks for all.
+  static std::atomic_flag has_come;
+  while (has_come.test_and_set()) pause();
+  // Catching it again, to look at it, would take memory.
+  const std::type_info* const type = abi::__cxa_current_exception_type();
+  if (type != nullptr && *type == typeid(std::bad_alloc)) EndOutOfMemory();
   RemoveTemporaryFiles();
   std::string what = "ended unexpectedly";
   if (const std::exception_ptr current = std::current_exception()) {
     try {
       std::rethrow_exception(current);
-    } catch (const std::bad_alloc&) {
-      // No string may be built here: there is no memory for it.
-      static constexpr std::string_view kMessage =
-          "deixis: error: out of memory\n  free some memory, or use fewer threads or pictures\n";
-      static constexpr std::string_view kJsonMessage =
-          "{\"schema\": 1, \"error\": {\"code\": 9, \"name\": \"resources\", \"message\": "
-          "\"out of memory\", \"remedy\": \"Free some memory, or use fewer threads or "
-          "pictures.\"}}\n";
-      if (TheState().options.json) {
-        (void)!write(STDOUT_FILENO, kJsonMessage.data(), kJsonMessage.size());
-      } else {
-        (void)!write(STDERR_FILENO, kMessage.data(), kMessage.size());
-      }
-      _exit(static_cast<int>(ErrorCode::kResources));
     } catch (const std::exception& exception) {
       what = exception.what();
     } catch (...) {

@@ -14,6 +14,7 @@ import signal
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 import zlib
 
@@ -267,9 +268,15 @@ def write_dataset(folder, per_class=2, names=CIFAR_NAMES):
     return pathlib.Path(folder)
 
 
+def catches(process, number):
+    """Whether the process has a handler for that signal: it has begun its work."""
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    (mask,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+    return int(mask, 16) >> (number - 1) & 1 == 1
+
+
 def interrupt_when(process, condition, number=signal.SIGINT, timeout=60):
     """Sends the signal as soon as condition() holds; False when the process ended first."""
-    import time
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         if process.poll() is not None:
