@@ -110,7 +110,7 @@ Reply SaveFrame(App* app, const Request& request) {
                    .remedy = "Freeze the picture before marking it.",
                    .code = ErrorCode::kNotFound};
   }
-  return app->project->WithDataset(dataset, [&](DatasetStore& store) -> Reply {
+  return app->workspace()->project->WithDataset(dataset, [&](DatasetStore& store) -> Reply {
     NewSample sample;
     sample.picture = *frame->jpeg;
     sample.name = "frame " + std::to_string(frame->id);
@@ -130,7 +130,7 @@ Reply SaveFrame(App* app, const Request& request) {
 
 Reply SavePicture(App* app, const Request& request) {
   const std::string& dataset = request.parameter("dataset");
-  return app->project->WithDataset(dataset, [&](DatasetStore& store) -> Reply {
+  return app->workspace()->project->WithDataset(dataset, [&](DatasetStore& store) -> Reply {
     NewSample sample;
     sample.picture = std::as_bytes(std::span(request.body));
     sample.name = "the picture";
@@ -148,26 +148,28 @@ Reply List(App* app, const Request& request) {
   const std::string category = request.Query("category");
   const bool unmarked = request.Query("unmarked") == "true";
   if (offset < 0 || limit < 0) return BadRequest("offset", "\"offset\" and \"limit\" count from 0");
-  return app->project->WithDataset(request.parameter("dataset"), [&](DatasetStore& store) -> Reply {
-    Json samples = Json::array();
-    int64_t total = 0;
-    const auto& all = store.samples();
-    for (auto sample = all.rbegin(); sample != all.rend(); ++sample) {
-      if (!category.empty() && sample->category != category && !sample->marks.contains(category)) {
-        continue;
-      }
-      if (unmarked && !sample->marks.empty()) continue;
-      const bool is_shown = total >= offset && total < offset + limit;
-      if (is_shown && samples.size() < kMostSamples) samples.push_back(SampleJson(*sample));
-      ++total;
-    }
-    return Json{{"total", total}, {"samples", samples}};
-  });
+  return app->workspace()->project->WithDataset(
+      request.parameter("dataset"), [&](DatasetStore& store) -> Reply {
+        Json samples = Json::array();
+        int64_t total = 0;
+        const auto& all = store.samples();
+        for (auto sample = all.rbegin(); sample != all.rend(); ++sample) {
+          if (!category.empty() && sample->category != category &&
+              !sample->marks.contains(category)) {
+            continue;
+          }
+          if (unmarked && !sample->marks.empty()) continue;
+          const bool is_shown = total >= offset && total < offset + limit;
+          if (is_shown && samples.size() < kMostSamples) samples.push_back(SampleJson(*sample));
+          ++total;
+        }
+        return Json{{"total", total}, {"samples", samples}};
+      });
 }
 
 Reply Change(App* app, const Request& request) {
   const std::string& dataset = request.parameter("dataset");
-  return app->project->WithDataset(dataset, [&](DatasetStore& store) -> Reply {
+  return app->workspace()->project->WithDataset(dataset, [&](DatasetStore& store) -> Reply {
     const StoredSample* sample = FindSample(store, request.parameter("sample"));
     if (sample == nullptr) return NoSample(request.parameter("sample"));
     const int64_t id = sample->id;
@@ -193,7 +195,7 @@ Reply Change(App* app, const Request& request) {
 
 Reply Delete(App* app, const Request& request, const std::vector<std::string>& texts) {
   const std::string& dataset = request.parameter("dataset");
-  return app->project->WithDataset(dataset, [&](DatasetStore& store) -> Reply {
+  return app->workspace()->project->WithDataset(dataset, [&](DatasetStore& store) -> Reply {
     std::vector<int64_t> ids;
     for (const std::string& text : texts) {
       const StoredSample* sample = FindSample(store, text);
@@ -210,7 +212,7 @@ Reply Delete(App* app, const Request& request, const std::vector<std::string>& t
 
 Reply StepBack(App* app, const Request& request, bool forward) {
   const std::string& dataset = request.parameter("dataset");
-  return app->project->WithDataset(dataset, [&](DatasetStore& store) -> Reply {
+  return app->workspace()->project->WithDataset(dataset, [&](DatasetStore& store) -> Reply {
     DEIXIS_ASSIGN(const std::optional<Undone> undone, forward ? store.Redo() : store.Undo());
     if (!undone) return Conflict(forward ? "there is nothing to redo" : "there is nothing to undo");
     const Json json = DatasetJsonOf(dataset, store);
@@ -225,8 +227,8 @@ Reply StepBack(App* app, const Request& request, bool forward) {
 // The file and, if it is one, its type.
 Reply Picture(App* app, const Request& request, bool small) {
   std::string path;
-  Reply found =
-      app->project->WithDataset(request.parameter("dataset"), [&](DatasetStore& store) -> Reply {
+  Reply found = app->workspace()->project->WithDataset(
+      request.parameter("dataset"), [&](DatasetStore& store) -> Reply {
         const StoredSample* sample = FindSample(store, request.parameter("sample"));
         if (sample == nullptr) return NoSample(request.parameter("sample"));
         path = store.PathOf(*sample);
@@ -267,7 +269,7 @@ Reply Picture(App* app, const Request& request, bool small) {
 Reply EditCategory(App* app, const Request& request,
                    const std::function<Status(DatasetStore&)>& edit, int status) {
   const std::string& dataset = request.parameter("dataset");
-  return app->project->WithDataset(dataset, [&](DatasetStore& store) -> Reply {
+  return app->workspace()->project->WithDataset(dataset, [&](DatasetStore& store) -> Reply {
     const Status edited = edit(store);
     if (!edited.ok()) {
       // A name that is taken is the one mistake here that is nobody's fault.
@@ -324,7 +326,7 @@ void AddSampleRoutes(App* app, Router& router) {
               .path = base + "/{sample}",
               .summary = "a sample",
               .handle = [app](const Request& request) {
-                return app->project->WithDataset(
+                return app->workspace()->project->WithDataset(
                     request.parameter("dataset"), [&](DatasetStore& store) -> Reply {
                       const auto* sample = FindSample(store, request.parameter("sample"));
                       if (sample == nullptr) return NoSample(request.parameter("sample"));
@@ -368,7 +370,7 @@ void AddDatasetRoutes(App* app, Router& router) {
               .summary = "categories, counts and advice",
               .handle = [app](const Request& request) -> Reply {
                 DEIXIS_ASSIGN(const Json json,
-                              app->project->DatasetJson(request.parameter("dataset")));
+                              app->workspace()->project->DatasetJson(request.parameter("dataset")));
                 return json;
               }});
   router.Add({.method = "POST",

@@ -12,11 +12,12 @@ namespace deixis::studio {
 namespace {
 
 Reply Log(App* app, const Request& request) {
+  const auto workspace = app->workspace();
   const std::string& id = request.parameter("job");
-  if (!app->jobs->Find(id)) return NotThere("there is no job \"" + id + "\"");
+  if (!workspace->jobs->Find(id)) return NotThere("there is no job \"" + id + "\"");
   std::string text;
   for (const char* part : {"/progress", "/output"}) {
-    if (auto said = ReadTextFile(app->jobs->FolderOf(id) + part); said.ok()) text += *said;
+    if (auto said = ReadTextFile(workspace->jobs->FolderOf(id) + part); said.ok()) text += *said;
   }
   return Response{.headers = {{"Content-Type", "text/plain; charset=utf-8"}}, .body = text};
 }
@@ -24,12 +25,13 @@ Reply Log(App* app, const Request& request) {
 // What a job made for taking away: the archive of an export, or the report of a study, which is a
 // page of its own that may run its own script and reach nothing.
 Reply File(App* app, const Request& request) {
+  const auto workspace = app->workspace();
   const std::string& id = request.parameter("job");
-  const auto job = app->jobs->Find(id);
+  const auto job = workspace->jobs->Find(id);
   if (!job) return NotThere("there is no job \"" + id + "\"");
   const bool is_archive = (*job)["kind"] == "export";
   const std::string path =
-      app->jobs->FolderOf(id) + (is_archive ? "/dataset.zip" : "/report/index.html");
+      workspace->jobs->FolderOf(id) + (is_archive ? "/dataset.zip" : "/report/index.html");
   FileBody body{.file = Descriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC)), .bytes = 0};
   struct stat status = {};
   if ((*job)["state"] != "done" || !body.file.is_open() || fstat(body.file.get(), &status) != 0) {
@@ -61,7 +63,7 @@ Reply TakeUpload(App* app, const Request& request) {
     unlink(request.upload_path.c_str());
     return BadRequest("", "the body is empty", "Send the file as the body.");
   }
-  DEIXIS_ASSIGN(const std::string id, app->uploads->Take(request.upload_path, name));
+  DEIXIS_ASSIGN(const std::string id, app->uploads.Take(request.upload_path, name));
   return JsonResponse({{"upload", id}, {"name", name}, {"bytes", bytes}}, 201);
 }
 
@@ -125,7 +127,7 @@ Reply Post(App* app, const Request& request) {
                                               : "\"centroids\" must be 2 to 256");
     }
   }
-  return app->jobs->Start(request.json);
+  return app->workspace()->jobs->Start(request.json);
 }
 
 }  // namespace
@@ -136,7 +138,7 @@ void AddJobRoutes(App* app, Router& router) {
               .path = base,
               .summary = "jobs, the newest first",
               .handle = [app](const Request&) -> Reply {
-                return Json{{"jobs", app->jobs->List()}};
+                return Json{{"jobs", app->workspace()->jobs->List()}};
               }});
   router.Add({.method = "POST",
               .path = base,
@@ -148,7 +150,7 @@ void AddJobRoutes(App* app, Router& router) {
               .path = base + "/{job}",
               .summary = "a job with its curve and result",
               .handle = [app](const Request& request) -> Reply {
-                const auto job = app->jobs->Find(request.parameter("job"));
+                const auto job = app->workspace()->jobs->Find(request.parameter("job"));
                 if (!job) return NotThere("there is no such job");
                 return *job;
               }});
@@ -156,13 +158,13 @@ void AddJobRoutes(App* app, Router& router) {
               .path = base + "/{job}",
               .summary = "cancel it; forget it when it has ended",
               .handle = [app](const Request& request) {
-                return app->jobs->CancelOrForget(request.parameter("job"));
+                return app->workspace()->jobs->CancelOrForget(request.parameter("job"));
               }});
   router.Add({.method = "POST",
               .path = base + "/{job}/resume",
               .summary = "go on from its last checkpoint",
               .handle = [app](const Request& request) {
-                return app->jobs->Resume(request.parameter("job"));
+                return app->workspace()->jobs->Resume(request.parameter("job"));
               }});
   router.Add({.method = "GET",
               .path = base + "/{job}/log",
@@ -184,7 +186,7 @@ void AddJobRoutes(App* app, Router& router) {
               .path = "/api/v1/uploads/{upload}",
               .summary = "an upload is not wanted any more",
               .handle = [app](const Request& request) -> Reply {
-                if (!app->uploads->Remove(request.parameter("upload"))) {
+                if (!app->uploads.Remove(request.parameter("upload"))) {
                   return NotThere("there is no such upload");
                 }
                 return Empty();

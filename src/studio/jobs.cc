@@ -83,6 +83,10 @@ Json OutputOf(const std::string& path) {
   _exit(127);
 }
 
+Problem ProjectClosed() {
+  return Conflict("another project has been opened", "Load the page again.");
+}
+
 }  // namespace
 
 Jobs::Jobs(std::string folder, EventBus* events, Planner planner)
@@ -153,13 +157,24 @@ std::optional<Json> Jobs::Find(const std::string& id) const {
   return found == jobs_.end() ? std::nullopt : std::optional(found->second);
 }
 
-bool Jobs::is_running() const {
+Status Jobs::Close() {
   const std::lock_guard lock(mutex_);
-  return !running_.empty() || !to_start_.empty();
+  if (!running_.empty() || !to_start_.empty()) {
+    return Error{ErrorCode::kBusy, "a job of this project is still running",
+                 "Wait for it, or cancel it."};
+  }
+  is_closed_ = true;
+  return Ok();
+}
+
+void Jobs::Reopen() {
+  const std::lock_guard lock(mutex_);
+  is_closed_ = false;
 }
 
 Reply Jobs::Start(const Json& request) {
   const std::lock_guard lock(mutex_);
+  if (is_closed_) return ProjectClosed();
   const std::string base = TimeText("%Y%m%d-%H%M%S");
   std::string id = base;
   for (int i = 2; jobs_.contains(id) || fs::exists(FolderOf(id)); ++i) {
@@ -216,6 +231,7 @@ Reply Jobs::Start(const Json& request) {
 
 Reply Jobs::Resume(const std::string& id) {
   const std::lock_guard lock(mutex_);
+  if (is_closed_) return ProjectClosed();
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return NotThere("there is no job \"" + id + "\"");
   Json& job = found->second;

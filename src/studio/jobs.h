@@ -51,7 +51,9 @@ class Jobs {
   Json List() const;                                      // without curves and results
   std::optional<Json> Find(const std::string& id) const;  // whole
   std::string FolderOf(const std::string& id) const { return folder_ + "/" + id; }
-  bool is_running() const;
+  // No job starts until Reopen. kBusy while one runs.
+  Status Close();
+  void Reopen();
 
  private:
   struct Running {
@@ -84,6 +86,7 @@ class Jobs {
   std::map<std::string, Json> jobs_;  // by id, which sort by time
   std::vector<Running> running_;
   std::vector<std::pair<std::string, bool>> to_start_;  // id, whether it goes on
+  bool is_closed_ = false;
   bool is_ending_ = false;
   std::thread watcher_;  // starts the processes too: a child ends with the thread that made it
 };

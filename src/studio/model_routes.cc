@@ -37,46 +37,49 @@ Reply TakenOr(const Error& error) {
 }
 
 Reply Describe(App* app, const std::string& id, bool whole) {
-  DEIXIS_ASSIGN(const Json json, app->models->Describe(id, whole));
+  DEIXIS_ASSIGN(const Json json, app->workspace()->models->Describe(id, whole));
   return json;
 }
 
 Reply Import(App* app, const Request& request) {
+  const auto workspace = app->workspace();
   const std::string name = request.json["name"].get<std::string>();
   const std::string upload = request.json["upload"].get<std::string>();
   DEIXIS_RETURN_IF_ERROR(CheckName(name));
-  DEIXIS_ASSIGN(const std::string file, app->uploads->Find(upload));
+  DEIXIS_ASSIGN(const std::string file, app->uploads.Find(upload));
   // Read, recognised and written anew: what goes in is a model and nothing else.
   DEIXIS_ASSIGN(const Model model, LoadModel(file));
   const std::string staged = file + ".model";
   DEIXIS_RETURN_IF_ERROR(SaveModel(staged, model));
-  const Status admitted = app->models->Admit(
-      staged, name, {{"made_by", "import"}, {"made_from", app->uploads->NameOf(upload)}});
+  const Status admitted = workspace->models->Admit(
+      staged, name, {{"made_by", "import"}, {"made_from", app->uploads.NameOf(upload)}});
   unlink(staged.c_str());
   if (!admitted.ok()) return TakenOr(admitted.error());
-  app->uploads->Remove(upload);
-  DEIXIS_ASSIGN(const Json json, app->models->Describe(name, false));
+  app->uploads.Remove(upload);
+  DEIXIS_ASSIGN(const Json json, workspace->models->Describe(name, false));
   return JsonResponse(json, 201);
 }
 
 Reply Rename(App* app, const Request& request) {
+  const auto workspace = app->workspace();
   const std::string& id = request.parameter("model");
-  if (app->models->is_built_in(id)) return Forbidden(id);
+  if (workspace->models->is_built_in(id)) return Forbidden(id);
   const std::string name = request.json["name"].get<std::string>();
-  const Status renamed = app->models->Rename(id, name);
+  const Status renamed = workspace->models->Rename(id, name);
   if (!renamed.ok()) return TakenOr(renamed.error());
   return Describe(app, name, false);
 }
 
 Reply Delete(App* app, const Request& request) {
+  const auto workspace = app->workspace();
   const std::string& id = request.parameter("model");
-  if (app->models->is_built_in(id)) return Forbidden(id);
+  if (workspace->models->is_built_in(id)) return Forbidden(id);
   for (const char* role : {"objects", "pointer"}) {
-    if (app->project->Active(role) == id) {
+    if (workspace->project->Active(role) == id) {
       return Conflict("\"" + id + "\" is active", "Activate another one first.");
     }
   }
-  DEIXIS_RETURN_IF_ERROR(app->models->Delete(id));
+  DEIXIS_RETURN_IF_ERROR(workspace->models->Delete(id));
   return Empty();
 }
 
@@ -109,7 +112,7 @@ Reply SendFile(const std::string& path, const std::string& name) {
 
 Reply Export(App* app, const Request& request) {
   const std::string& id = request.parameter("model");
-  DEIXIS_ASSIGN(const std::string path, app->models->PathOf(id));
+  DEIXIS_ASSIGN(const std::string path, app->workspace()->models->PathOf(id));
   const std::string format =
       request.Query("format").empty() ? "safetensors" : request.Query("format");
   if (format == "safetensors") return SendFile(path, id + ".safetensors");
@@ -117,9 +120,9 @@ Reply Export(App* app, const Request& request) {
     return BadRequest("format", "\"format\" must be one of safetensors|pth|onnx");
   }
   const std::string made =
-      app->project->folder() + "/.studio/export-" + RandomToken().substr(0, 16) + "." + format;
+      app->options.home_folder + "/.studio/export-" + RandomToken().substr(0, 16) + "." + format;
   DEIXIS_ASSIGN(const ChildOutput output,
-                RunChild({app->program, "convert", path, "--out", made, "--quiet"}, {},
+                RunChild({app->options.program, "convert", path, "--out", made, "--quiet"}, {},
                          {.timeout_ms = kConvertMs}));
   if (output.exit_status != 0) {
     return Error{static_cast<ErrorCode>(output.exit_status),
@@ -239,7 +242,8 @@ Reply Weights(App* app, const Request& request) {
     return BadRequest("granularity", "\"granularity\" must be one of row|group|tensor");
   }
   question.prune = request.Query("prune") == "true";
-  DEIXIS_ASSIGN(const std::string path, app->models->PathOf(request.parameter("model")));
+  DEIXIS_ASSIGN(const std::string path,
+                app->workspace()->models->PathOf(request.parameter("model")));
   DEIXIS_ASSIGN(const Model model, LoadModel(path));
   const std::string& layer = request.parameter("layer");
   const auto found = model.layers.find(layer);
@@ -251,13 +255,14 @@ Reply Weights(App* app, const Request& request) {
 
 // What was tried on a model: from the jobs that compressed it.
 Reply Plans(App* app, const Request& request) {
+  const auto workspace = app->workspace();
   const std::string& id = request.parameter("model");
-  DEIXIS_ASSIGN(const Json baseline, app->models->Describe(id, false));
+  DEIXIS_ASSIGN(const Json baseline, workspace->models->Describe(id, false));
   Json plans = Json::array();
-  for (const Json& brief : app->jobs->List()) {
+  for (const Json& brief : workspace->jobs->List()) {
     if (brief["kind"] != "compress" || brief["state"] != "done") continue;
     if (brief["request"].value("model", "") != id) continue;
-    const auto job = app->jobs->Find(brief["id"].get<std::string>());
+    const auto job = workspace->jobs->Find(brief["id"].get<std::string>());
     if (!job) continue;
     const Json& asked = (*job)["request"];
     const Json& result = (*job)["result"];
@@ -283,7 +288,9 @@ void AddModelRoutes(App* app, Router& router) {
               .path = base,
               .summary = "the models, and those in the bin",
               .handle = [app](const Request&) -> Reply {
-                return Json{{"models", app->models->List()}, {"deleted", app->models->Deleted()}};
+                const auto workspace = app->workspace();
+                return Json{{"models", workspace->models->List()},
+                            {"deleted", workspace->models->Deleted()}};
               }});
   router.Add({.method = "POST",
               .path = base,
@@ -312,7 +319,8 @@ void AddModelRoutes(App* app, Router& router) {
               .path = base + "/{model}/restore",
               .summary = "out of the bin",
               .handle = [app](const Request& request) -> Reply {
-                const Status restored = app->models->Restore(request.parameter("model"));
+                const Status restored =
+                    app->workspace()->models->Restore(request.parameter("model"));
                 if (!restored.ok()) return TakenOr(restored.error());
                 return Describe(app, request.parameter("model"), false);
               }});
@@ -320,7 +328,8 @@ void AddModelRoutes(App* app, Router& router) {
               .path = base + "/{model}/activate",
               .summary = "what live uses for its task from now on",
               .handle = [app](const Request& request) -> Reply {
-                DEIXIS_RETURN_IF_ERROR(app->models->Activate(request.parameter("model")));
+                DEIXIS_RETURN_IF_ERROR(
+                    app->workspace()->models->Activate(request.parameter("model")));
                 return Describe(app, request.parameter("model"), false);
               }});
   router.Add({.method = "GET",

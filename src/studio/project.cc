@@ -1,5 +1,7 @@
 #include "studio/project.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
 #include <ctime>
@@ -12,6 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int64_t kMostRecordBytes = 1 << 20;
 constexpr int64_t kFewPictures = 20;  // per category, below which more are advised
 
 std::string TimeNow() {
@@ -29,6 +32,27 @@ Status MakeFolder(const std::string& path) {
   if (!error) return Ok();
   return ResourceError(path + ": the folder cannot be made: " + error.message(),
                        "use a folder that you may write to");
+}
+
+// What project.json holds; null where there is none that can be read.
+Json ReadRecord(const std::string& folder) {
+  const auto text = ReadTextFile(folder + "/project.json", kMostRecordBytes);
+  if (!text.ok()) return nullptr;
+  Json record = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  return record.is_object() ? record : Json(nullptr);
+}
+
+Json JsonOf(const std::string& folder, const Json& record, bool is_open) {
+  const std::string id = fs::path(folder).filename().string();
+  const auto text = [&](const char* key, const std::string& otherwise) {
+    const auto found = record.find(key);
+    return found != record.end() && found->is_string() ? found->get<std::string>() : otherwise;
+  };
+  return {{"id", id},
+          {"name", text("name", id)},
+          {"folder", folder},
+          {"is_open", is_open},
+          {"created", text("created", "")}};
 }
 
 std::optional<DatasetKind> KindOf(const std::string& dataset) {
@@ -145,21 +169,20 @@ Json DatasetJsonOf(const std::string& name, DatasetStore& store) {
 }
 
 Result<std::unique_ptr<Project>> Project::Open(const std::string& folder, EventBus* events) {
-  std::unique_ptr<Project> project(new Project(fs::absolute(folder).lexically_normal(), events));
+  std::unique_ptr<Project> project(new Project(PlainPath(folder), events));
   for (const char* part : {"", "/models", "/bin", "/jobs"}) {
     DEIXIS_RETURN_IF_ERROR(MakeFolder(project->folder_ + part));
   }
   const std::string path = project->folder_ + "/project.json";
-  if (auto text = ReadTextFile(path); text.ok()) {
-    project->record_ = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-    if (!project->record_.is_object()) {
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) {
+    project->record_ = ReadRecord(project->folder_);
+    if (project->record_.is_null()) {
       return InvalidData(path + ": this is no JSON object", "rename the file; a new one is made");
     }
   } else {
-    project->record_ = {{"schema", 1},
-                        {"name", fs::path(project->folder_).filename().string()},
-                        {"created", TimeNow()},
-                        {"active", Json::object()}};
+    project->record_ = {
+        {"schema", 1}, {"name", project->id()}, {"created", TimeNow()}, {"active", Json::object()}};
     DEIXIS_RETURN_IF_ERROR(project->SaveLocked());
   }
   for (const char* dataset : {"things", "pointing"}) {
@@ -170,13 +193,49 @@ Result<std::unique_ptr<Project>> Project::Open(const std::string& folder, EventB
   return project;
 }
 
+std::string PlainPath(const std::string& folder) {
+  const fs::path path = fs::absolute(folder).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).string();
+}
+
+Result<FileLock> LockProject(const std::string& folder) {
+  const std::string own_folder = PlainPath(folder) + "/.studio";
+  DEIXIS_RETURN_IF_ERROR(MakeFolder(own_folder));
+  (void)chmod(own_folder.c_str(), 0700);
+  auto lock = FileLock::Acquire(own_folder + "/lock", 0);
+  if (lock.ok()) return lock;
+  Error error = std::move(lock).error();
+  if (error.code == ErrorCode::kBusy) error.remedy = "end that studio, or use another project";
+  return error;
+}
+
+Json ListProjects(const std::string& parent, const std::string& open_folder) {
+  std::vector<Json> projects;
+  std::error_code error;
+  for (fs::directory_iterator entry(parent, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    const std::string folder = entry->path().string();
+    if (!CheckName(entry->path().filename().string()).ok() || !entry->is_directory(ignored))
+      continue;
+    const Json record = ReadRecord(folder);
+    if (!record.is_null()) projects.push_back(JsonOf(folder, record, folder == open_folder));
+  }
+  std::sort(projects.begin(), projects.end(), [](const Json& one, const Json& other) {
+    return std::pair(one["name"], one["id"]) < std::pair(other["name"], other["id"]);
+  });
+  return projects;
+}
+
+std::string Project::id() const { return fs::path(folder_).filename().string(); }
+
 Status Project::SaveLocked() const {
   return WriteFileAtomically(folder_ + "/project.json", record_.dump(2) + "\n");
 }
 
 std::string Project::name() const {
   const std::lock_guard lock(mutex_);
-  return record_.value("name", fs::path(folder_).filename().string());
+  return JsonOf(folder_, record_, true)["name"];
 }
 
 Status Project::Rename(const std::string& name) {
@@ -202,11 +261,7 @@ Status Project::SetActive(const std::string& role, const std::string& model) {
 
 Json Project::ToJson() const {
   const std::lock_guard lock(mutex_);
-  return {{"id", fs::path(folder_).filename().string()},
-          {"name", record_.value("name", "")},
-          {"folder", folder_},
-          {"is_open", true},
-          {"created", record_.value("created", "")}};
+  return JsonOf(folder_, record_, true);
 }
 
 Result<DatasetStore*> Project::StoreLocked(const std::string& name) {

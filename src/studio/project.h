@@ -6,7 +6,7 @@
 //   models/        NAME.safetensors, with what is known of each in NAME.json
 //   bin/           models that were deleted
 //   jobs/          a folder per job
-//   .studio/       the server's own
+//   .studio/       the server's own, for its owner alone
 #pragma once
 
 #include <functional>
@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/file_lock.h"
 #include "base/result.h"
 #include "studio/event_bus.h"
 #include "studio/http/message.h"
@@ -32,13 +33,24 @@ inline constexpr char kKnuckle[] = "knuckle";
 // A name that can be a file's: not empty, not hidden, at most 100 bytes, nothing of a path in it.
 Status CheckName(const std::string& name);
 
+// Absolute, and without a slash at its end, so that its last part is its name.
+std::string PlainPath(const std::string& folder);
+
+// Holds the project in `folder`, which is made where it is missing, against other studios. kBusy
+// names the process that has it.
+Result<FileLock> LockProject(const std::string& folder);
+
+// The projects that lie in `parent`, by name. Folders that hold none are passed over.
+Json ListProjects(const std::string& parent, const std::string& open_folder);
+
 // Safe from any thread.
 class Project {
  public:
-  // Made where it is missing.
+  // Made where it is missing. The folder's own name is its id.
   static Result<std::unique_ptr<Project>> Open(const std::string& folder, EventBus* events);
 
   const std::string& folder() const { return folder_; }
+  std::string id() const;
   std::string ModelPath(const std::string& name) const {
     return folder_ + "/models/" + name + ".safetensors";
   }

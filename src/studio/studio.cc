@@ -5,19 +5,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
+#include <optional>
 
 #include "base/file.h"
 #include "studio/app.h"
 #include "studio/http/dispatcher.h"
 #include "studio/http/server.h"
-#include "studio/job_plans.h"
 #include "studio/network_addresses.h"
 
 namespace deixis::studio {
 namespace {
-
-namespace fs = std::filesystem;
 
 bool IsLoopback(const std::string& address) {
   return address.starts_with("127.") || address == "::1";
@@ -70,17 +67,6 @@ Result<std::string> ProjectToken(const std::string& folder) {
   return token;
 }
 
-Status MakePrivateFolder(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) {
-    return ResourceError(path + ": the folder cannot be made: " + error.message(),
-                         "use --project with a folder that you may write to");
-  }
-  (void)chmod(path.c_str(), 0700);
-  return Ok();
-}
-
 }  // namespace
 
 Status StudioOptions::Validate() const {
@@ -95,6 +81,7 @@ Status StudioOptions::Validate() const {
 struct Studio::Parts {
   StudioOptions options;
   std::string token;
+  std::optional<FileLock> lock;  // of the project that it was started with
   std::unique_ptr<App> app;
   Router router;
   std::unique_ptr<Dispatcher> dispatcher;
@@ -113,8 +100,9 @@ Result<std::unique_ptr<Studio>> Studio::Start(const StudioOptions& options) {
   RaiseDescriptorLimit();
   auto parts = std::make_unique<Parts>();
   parts->options = options;
-  const std::string own_folder = options.project_folder + "/.studio";
-  DEIXIS_RETURN_IF_ERROR(MakePrivateFolder(own_folder));
+  const std::string home_folder = PlainPath(options.project_folder);
+  const std::string own_folder = home_folder + "/.studio";
+  DEIXIS_ASSIGN(parts->lock, LockProject(home_folder));
   parts->token = options.bearer_token;
   if (parts->token.empty()) {
     DEIXIS_ASSIGN(parts->token, ProjectToken(own_folder));
@@ -128,24 +116,12 @@ Result<std::unique_ptr<Studio>> Studio::Start(const StudioOptions& options) {
                                .port = parts->server->port(),
                                .allowed_hosts = AllowedHosts(options),
                                .bearer_token = parts->token};
-  parts->app = std::make_unique<App>(std::move(access_options), options.version);
-  App& app = *parts->app;
-  app.program = options.program;
-  DEIXIS_ASSIGN(app.project, Project::Open(options.project_folder, &app.events));
-  app.models = std::make_unique<Models>(app.project.get(), &app.events);
-  app.uploads = std::make_unique<Uploads>(own_folder);
-  const JobContext context{.project = app.project.get(),
-                           .models = app.models.get(),
-                           .uploads = app.uploads.get(),
-                           .events = &app.events,
-                           .num_threads = options.num_threads,
-                           .program = options.program};
-  app.jobs = std::make_unique<Jobs>(app.project->folder() + "/jobs", &app.events,
-                                    [context](const Json& request, const std::string& folder) {
-                                      return PlanJob(context, request, folder);
-                                    });
-  app.live = std::make_unique<Live>(&app.camera, &app.events, app.project.get(), app.models.get(),
-                                    options.num_threads);
+  parts->app = std::make_unique<App>(std::move(access_options),
+                                     AppOptions{.version = options.version,
+                                                .program = options.program,
+                                                .home_folder = home_folder,
+                                                .num_threads = options.num_threads});
+  DEIXIS_RETURN_IF_ERROR(parts->app->OpenProject(home_folder));
   if (!options.camera_uri.empty()) {
     DEIXIS_RETURN_IF_ERROR(parts->app->camera.Select(options.camera_uri, false));
   }

@@ -233,6 +233,10 @@ TEST_F(WorkTest, AJobThatIsKilledSaysSo) {
   EXPECT_EQ(second.status, 409);
   EXPECT_EQ(second.problem(), "job-running");
   EXPECT_EQ(second.json()["job"], first);
+  // Nor is its project left while it runs.
+  EXPECT_EQ(browser.Send("POST", "/api/v1/projects", R"({"name": "other"})").status, 409);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "other"));
+  EXPECT_EQ(browser.Get("/api/v1/status").json()["project"]["id"], "project");
   int pid = 0;
   std::ifstream(folder_ / "pid") >> pid;
   ASSERT_GT(pid, 1);

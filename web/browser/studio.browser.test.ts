@@ -98,6 +98,27 @@ describe.skipIf(!chromium_path || !program)("the studio's page", () => {
     await page.getByLabel("Name of this project").fill("Kitchen");
     await page.getByRole("button", { name: "Rename" }).click();
     await page.getByRole("button", { name: "Project Kitchen" }).waitFor();
+    // Another project begins empty, and this one is found again as it was.
+    await page.getByLabel("New category").fill("spoon");
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.getByRole("radio", { name: /spoon/ }).waitFor();
+    await page.getByRole("button", { name: /^Project/ }).click();
+    await page.getByText("There is no other project yet.").waitFor();
+    await page.getByLabel("Name of a new project").fill("garden");
+    await page.getByLabel("Name of a new project").press("Enter");
+    await page.getByRole("button", { name: "Project garden" }).waitFor();
+    await page.getByRole("radio", { name: /nothing/ }).waitFor();
+    expect(await page.getByRole("radio", { name: /spoon/ }).count()).toBe(0);
+    await page.getByRole("button", { name: /^Project/ }).click();
+    await page.getByRole("button", { name: "Open Kitchen" }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    await keepPicture(page, "projects");
+    await page.getByRole("button", { name: "Open Kitchen" }).click();
+    await page.getByRole("button", { name: "Project Kitchen" }).waitFor();
+    await page.getByRole("radio", { name: /spoon/ }).waitFor();
+    await page.locator("h1").click();
+    await page.keyboard.press("Control+z");
+    await expect.poll(() => page.getByRole("radio", { name: /spoon/ }).count()).toBe(0);
     expect(await page.getByRole("radio", { name: /nothing/ }).count()).toBe(1);
     for (const name of ["mug", "keys"]) {
       await page.getByLabel("New category").fill(name);

@@ -35,7 +35,7 @@ export function App() {
 
 function Studio() {
   const { view, part } = useStore(route);
-  const ready = useStore(snapshot) !== null;
+  const known = useStore(snapshot);
   const Page = pages[view];
   return (
     <>
@@ -47,7 +47,7 @@ function Studio() {
         <main class="content" id="main" tabIndex={-1}>
           <Lost />
           <Head view={view} />
-          {ready ? <Page key={view} part={part} /> : <p class="quiet">{t("opening")}</p>}
+          {known ? <Page key={`${known.project?.id}/${view}`} part={part} /> : <p class="quiet">{t("opening")}</p>}
         </main>
       </div>
       <Regions />

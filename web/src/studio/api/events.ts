@@ -46,6 +46,14 @@ function takeModels(list: readonly (Model | BrokenModel)[]): void {
   brokenModels.set(list.filter((each): each is BrokenModel => "error" in each));
 }
 
+// Everything that was known of the project that was open is forgotten with it.
+async function takeOtherProject(): Promise<void> {
+  const taken = await get<Snapshot>("/status");
+  curves.set({});
+  look.set(null);
+  takeSnapshot(taken);
+}
+
 // A server that does not know a part yet (an older one) leaves it out: the rest of the page works.
 export function takeSnapshot(taken: Partial<Snapshot> & Pick<Snapshot, "version" | "boot">): void {
   snapshot.set({ ...emptySnapshot, ...taken });
@@ -60,8 +68,8 @@ const handlers: Record<string, (data: never) => void> = {
   snapshot: (data: Snapshot) => takeSnapshot(data),
   camera: (data: Camera) => camera.set(data),
   project: (data: Project) => {
-    snapshot.update((before) => (before ? { ...before, project: data } : before));
-    void get<Snapshot>("/status").then(takeSnapshot, () => {});
+    if (data.id !== snapshot.value?.project?.id) void takeOtherProject().catch(() => {});
+    else snapshot.update((before) => (before ? { ...before, project: data } : before));
   },
   dataset: (data: Dataset) => datasets.update((before) => (before ? { ...before, [data.name]: data } : before)),
   job: (data: Job) => {

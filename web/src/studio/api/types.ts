@@ -28,6 +28,7 @@ export interface Project {
   id: string;
   name: string;
   folder?: string;
+  is_open: boolean;
 }
 
 export interface Category {

@@ -1,4 +1,4 @@
-// What this browser remembers: language, theme, whether single keys act, the project last open.
+// What this browser remembers: language, theme, whether single keys act.
 import { Store } from "./store";
 
 export type Theme = "system" | "light" | "dark";
@@ -8,7 +8,6 @@ export interface Settings {
   language: Language;
   theme: Theme;
   singleKeys: boolean;
-  project: string;
 }
 
 const storageKey = "deixis-studio";
@@ -23,13 +22,12 @@ export function preferredLanguage(languages: readonly string[]): Language {
 }
 
 export function parseSettings(text: string | null, languages: readonly string[]): Settings {
-  const settings: Settings = { language: preferredLanguage(languages), theme: "system", singleKeys: true, project: "" };
+  const settings: Settings = { language: preferredLanguage(languages), theme: "system", singleKeys: true };
   try {
     const stored = JSON.parse(text ?? "{}") as Partial<Settings>;
     if (stored.language === "en" || stored.language === "zh-Hant") settings.language = stored.language;
     if (stored.theme === "light" || stored.theme === "dark") settings.theme = stored.theme;
     if (typeof stored.singleKeys === "boolean") settings.singleKeys = stored.singleKeys;
-    if (typeof stored.project === "string") settings.project = stored.project;
   } catch {
     // What another version left behind is not worth a failure: the defaults serve.
   }

@@ -52,8 +52,15 @@ export const en = {
 
   project: "Project",
   "project.folder": "Everything is kept in",
-  "project.other": "For another project start deixis studio with another --project.",
   "project.rename": "Name of this project",
+  "project.others": "Other projects",
+  "project.others.none": "There is no other project yet.",
+  "project.open": "Open",
+  "project.open.what": "Open {name}",
+  "project.new": "Name of a new project",
+  "project.new.how": "It begins empty. What is in this project stays as it is.",
+  "project.create": "Make and open",
+  "project.opened": "{name} is open",
 
   camera: "Camera",
   "camera.choose": "Choose a camera",

@@ -51,8 +51,15 @@ export const zhHant: Catalogue = {
 
   project: "專案",
   "project.folder": "所有內容都存放在",
-  "project.other": "若要使用另一個專案，請以另一個 --project 啟動 deixis studio。",
   "project.rename": "這個專案的名稱",
+  "project.others": "其他專案",
+  "project.others.none": "目前沒有其他專案。",
+  "project.open": "開啟",
+  "project.open.what": "開啟{name}",
+  "project.new": "新專案的名稱",
+  "project.new.how": "新專案一開始是空的，這個專案的內容不會變動。",
+  "project.create": "建立並開啟",
+  "project.opened": "已開啟{name}",
 
   camera: "相機",
   "camera.choose": "選擇相機",
