@@ -15,8 +15,8 @@ namespace deixis::cli {
 namespace {
 
 // The flags by which a session is decided and told.
-constexpr std::array<std::string_view, 5> kFlags = {"names", "dwell", "strict", "trigger",
-                                                    "language"};
+constexpr std::array<std::string_view, 6> kFlags = {"names",  "dwell",   "max-age",
+                                                    "strict", "trigger", "language"};
 constexpr std::string_view kFile = "/settings.json";
 
 std::string Absolute(const std::string& path) {

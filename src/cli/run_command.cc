@@ -108,6 +108,7 @@ Result<std::unique_ptr<Recorder>> StartRecorder(const Arguments& arguments, cons
 DecisionOptions DecisionOf(const Arguments& arguments) {
   DecisionOptions options;
   options.dwell_ms = arguments.Integer("dwell");
+  options.stale_ms = arguments.Integer("max-age");
   options.only_when_asked = arguments.Text("trigger") != "dwell";
   if (arguments.Switch("strict")) options.hedge_probability = 1;
   return options;
@@ -267,6 +268,15 @@ constexpr Flag kFlags[] = {
      .example = "800",
      .minimum = 100,
      .maximum = 5000},
+    {.name = "max-age",
+     .kind = ValueKind::kInteger,
+     .value_name = "MS",
+     .help = "How old a picture may be when it has been looked at; more on a slow processor",
+     .default_value = "300",
+     .environment = "DEIXIS_MAX_AGE",
+     .example = "500",
+     .minimum = 50,
+     .maximum = 2000},
     {.name = "strict", .help = "Rather nothing than \"maybe\"", .environment = "DEIXIS_STRICT"},
     {.name = "once", .help = "End after the first answer"},
     {.name = "frames",

@@ -13,8 +13,10 @@ namespace deixis::cli {
 namespace {
 
 constexpr int kStandardOutput = 1;
-// A day of times would not fit; the latest ten thousand tell as much.
-constexpr size_t kMaxTimes = 10'000;
+// A day of times would not fit; the latest thousand tell as much.
+constexpr size_t kMaxTimes = 1000;
+// After so many it shows whether they are looked at in time.
+constexpr int64_t kFramesToJudge = 50;
 
 int64_t SteadyMs() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -110,6 +112,13 @@ void RunWatcher::Count(const SessionStep& step) {
     ++totals_.stale_frames;
   } else {
     totals_.oldest_frame_ms = std::max(totals_.oldest_frame_ms, age_ms);
+  }
+  // Nobody would know otherwise why nothing is ever said.
+  if (totals_.frames == kFramesToJudge && 2 * totals_.stale_frames > kFramesToJudge) {
+    parts_.console.Warn("most pictures are more than " + std::to_string(parts_.stale_ms) +
+                        " ms old when they have been looked at, and are not used: this processor "
+                        "is slow for these models; try more --threads, models of a smaller input, "
+                        "or --max-age");
   }
 }
 

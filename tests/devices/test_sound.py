@@ -4,6 +4,7 @@ runs it."""
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import time
 import unittest
@@ -13,6 +14,9 @@ PROGRAM = pathlib.Path(os.environ.get(
 CARD = "alsa:plughw:CARD=Loopback,DEV=0"
 LISTENER = "plughw:CARD=Loopback,DEV=1"
 PATIENCE_S = 120
+# The card as its driver has it: taken from it, it is gone as if it had been pulled out.
+DRIVER, DEVICE = pathlib.Path("/sys/bus/platform/drivers/snd_aloop"), "snd_aloop.0"
+INTERRUPTED = 130
 
 
 def samples(path):
@@ -59,6 +63,42 @@ class SoundCard(unittest.TestCase):
         self.assertGreater(peak(right[later]), 2000)
         self.assertLess(peak(left[later]), 500)
         self.assertGreater(peak(left[first + int(1.3 * 22050):]), 1000)
+
+    def test_a_card_that_is_pulled_out_is_found_again(self):
+        folder = pathlib.Path("/tmp/view")
+        folder.mkdir()
+        subprocess.run([PROGRAM, "camera", "snap", "--camera", "scene://seed=1&size=160x120", "--out",
+                        folder / "0.png"], check=True, stdout=subprocess.DEVNULL)
+        told = pathlib.Path("/tmp/told")
+        with open(told, "w", encoding="utf-8") as errors:
+            running = subprocess.Popen(
+                [PROGRAM, "run", "--camera", f"folder://{folder}?fps=2", "--audio", CARD, "--jsonl",
+                 "--threads", "1"], stdout=subprocess.DEVNULL, stderr=errors)
+        self.addCleanup(running.wait)
+        self.addCleanup(running.kill)
+
+        def wait_for(text):
+            end = time.monotonic() + PATIENCE_S
+            while text not in told.read_text(encoding="utf-8"):
+                self.assertIsNone(running.poll(), told.read_text(encoding="utf-8"))
+                self.assertLess(time.monotonic(), end, told.read_text(encoding="utf-8"))
+                time.sleep(0.1)
+
+        def is_open():
+            status = pathlib.Path("/proc/asound/Loopback/pcm0p/sub0/status")
+            return status.exists() and "closed" not in status.read_text(encoding="utf-8")
+
+        end = time.monotonic() + PATIENCE_S
+        while not is_open() and time.monotonic() < end:
+            time.sleep(0.1)
+        self.assertTrue(is_open(), "the card was never played to")
+        (DRIVER / "unbind").write_text(DEVICE)
+        wait_for("sound: ")
+        (DRIVER / "bind").write_text(DEVICE)
+        wait_for("sound: is back")
+        self.assertTrue(is_open())
+        running.send_signal(signal.SIGTERM)
+        self.assertEqual(running.wait(PATIENCE_S), INTERRUPTED)
 
 
 if __name__ == "__main__":
