@@ -18,6 +18,7 @@
 #include "compress/picture_set.h"
 #include "compress/search.h"
 #include "compress/written_model.h"
+#include "format/digest.h"
 #include "format/model_tensors.h"
 #include "format/printable.h"
 #include "network/model.h"
@@ -246,7 +247,7 @@ Status RunCompress(const Arguments& arguments, Console& console) {
                   TrainedCentroids(arguments, outcome.source, compressed.model, console));
   }
 
-  DEIXIS_ASSIGN(const std::string sha256, FileSha256(outcome.source));
+  DEIXIS_ASSIGN(const std::string sha256, Sha256OfFile(outcome.source));
   SetProvenance(kSourceDigestKey, sha256, compressed.model);
   TensorFile file = ModelToTensors(compressed.model);
   outcome.archived = arguments.Switch("archive");

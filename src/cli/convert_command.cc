@@ -117,7 +117,7 @@ Status RunConvert(const Arguments& arguments, Console& console) {
   }
   if (target == Target::kSafetensors || target == Target::kEmbedded) num_dequantized = 0;
   if (target != Target::kPth) {
-    DEIXIS_ASSIGN(const std::string sha256, FileSha256(path));
+    DEIXIS_ASSIGN(const std::string sha256, Sha256OfFile(path));
     SetProvenance(kSourceDigestKey, sha256, model);
   }
   DeclareOutput(out);

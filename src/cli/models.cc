@@ -5,9 +5,7 @@
 #include <system_error>
 
 #include "base/dtype.h"
-#include "base/file.h"
 #include "base/thread_pool.h"
-#include "format/digest.h"
 
 namespace deixis::cli {
 
@@ -82,11 +80,6 @@ void SetProvenance(const std::string& key, const std::string& value, Model& mode
     }
   }
   model.provenance.emplace_back(key, value);
-}
-
-Result<std::string> FileSha256(const std::string& path) {
-  DEIXIS_ASSIGN(const auto file, MappedFile::Open(path));
-  return Sha256Hex(file->bytes());
 }
 
 Result<int64_t> FileBytes(const std::string& path) {

@@ -51,7 +51,6 @@ void WarnOfSkipped(const Dataset& dataset, Console& console);
 inline constexpr char kSourceDigestKey[] = "deixis.source.sha256";
 // Sets a key of the model's provenance, replacing what it held.
 void SetProvenance(const std::string& key, const std::string& value, Model& model);
-Result<std::string> FileSha256(const std::string& path);
 
 // The size of a file; kNotFound when there is none.
 Result<int64_t> FileBytes(const std::string& path);

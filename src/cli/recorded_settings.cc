@@ -25,11 +25,6 @@ std::string Absolute(const std::string& path) {
   return failure ? path : absolute.string();
 }
 
-Result<std::string> DigestOf(const std::string& path) {
-  DEIXIS_ASSIGN(const auto file, MappedFile::Open(path));
-  return Sha256Hex(file->bytes());
-}
-
 std::optional<std::string> ValueOf(const Arguments& arguments, std::string_view flag) {
   if (flag == "strict") return arguments.Switch(flag) ? "true" : "false";
   if (!arguments.Has(flag)) return std::nullopt;
@@ -50,8 +45,8 @@ Status WriteRecordedSettings(const std::string& folder, const Arguments& argumen
     const auto value = ValueOf(arguments, flag);
     flags[std::string(flag)] = value ? Json(*value) : Json(nullptr);
   }
-  DEIXIS_ASSIGN(const std::string pointer, DigestOf(models.pointer_path));
-  DEIXIS_ASSIGN(const std::string objects, DigestOf(models.objects_path));
+  DEIXIS_ASSIGN(const std::string pointer, Sha256OfFile(models.pointer_path));
+  DEIXIS_ASSIGN(const std::string objects, Sha256OfFile(models.objects_path));
   const Json document{{"schema", kJsonSchema},
                       {"deixis", DEIXIS_VERSION},
                       {"flags", std::move(flags)},
@@ -86,7 +81,7 @@ Result<Arguments> WithRecordedSettings(const std::string& folder, const Argument
   for (const std::string name : {"pointer", "objects"}) {
     const auto digest = document["sha256"].find(name);
     if (!merged->Has(name) || digest == document["sha256"].end()) continue;
-    const auto now = DigestOf(merged->Text(name));
+    const auto now = Sha256OfFile(merged->Text(name));
     if (now.ok() && Json(*now) != *digest && merged->Text(name) == values[name]) {
       console.Warn(merged->Text(name) + " has changed since this session was recorded");
     }

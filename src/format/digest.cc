@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "base/file.h"
+
 namespace deixis {
 
 std::string Sha256Hex(std::span<const std::byte> bytes) {
@@ -21,6 +23,11 @@ std::string Sha256Hex(std::span<const std::byte> bytes) {
     text += kDigits[digest[i] & 15];
   }
   return text;
+}
+
+Result<std::string> Sha256OfFile(const std::string& path) {
+  DEIXIS_ASSIGN(const auto file, MappedFile::Open(path));
+  return Sha256Hex(file->bytes());
 }
 
 std::string Sha256Hex(const Tensor& tensor) { return Sha256Hex(tensor.bytes()); }

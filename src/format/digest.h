@@ -6,12 +6,16 @@
 #include <span>
 #include <string>
 
+#include "base/result.h"
 #include "base/tensor.h"
 
 namespace deixis {
 
 // 64 lower-case hexadecimal digits. Safe to call from any thread; O(n).
 std::string Sha256Hex(std::span<const std::byte> bytes);
+
+// Of the file's bytes. Fails when it cannot be read.
+Result<std::string> Sha256OfFile(const std::string& path);
 
 // The digest of the contiguous little-endian elements, without dtype and shape.
 std::string Sha256Hex(const Tensor& tensor);

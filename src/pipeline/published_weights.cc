@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/file.h"
 #include "format/digest.h"
 
 namespace deixis {
@@ -22,11 +21,6 @@ constexpr PublishedWeights kPublished[] = {
 };
 constexpr size_t kLeastDigits = 8;
 constexpr size_t kMostDigits = 64;
-
-Result<std::string> Sha256OfFile(const std::string& path) {
-  DEIXIS_ASSIGN(const auto file, MappedFile::Open(path));
-  return Sha256Hex(file->bytes());
-}
 
 bool IsDigest(std::string_view text) {
   return text.size() >= kLeastDigits && text.size() <= kMostDigits &&

@@ -1,24 +1,15 @@
 #include "train/fine_tune_input.h"
 
-#include "base/file.h"
 #include "base/thread_pool.h"
 #include "format/digest.h"
 #include "train/choose_pictures.h"
 
 namespace deixis {
-namespace {
-
-Result<std::string> DigestOf(const std::string& path) {
-  DEIXIS_ASSIGN(const auto file, MappedFile::Open(path));
-  return Sha256Hex(file->bytes());
-}
-
-}  // namespace
 
 Result<FineTuneInput> ReadFineTuneInput(const FineTuneJob& job, bool keeps_preprocessing) {
   FineTuneInput input;
   DEIXIS_ASSIGN(input.backbone, LoadModel(job.backbone));
-  DEIXIS_ASSIGN(input.backbone_sha256, DigestOf(job.backbone));
+  DEIXIS_ASSIGN(input.backbone_sha256, Sha256OfFile(job.backbone));
   DEIXIS_ASSIGN(const ChosenPictures chosen, ChoosePictures(job));
   const Preprocessing preprocessing =
       keeps_preprocessing ? input.backbone.preprocessing : PreprocessingFor(job, input.backbone);

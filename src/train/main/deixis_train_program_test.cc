@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "base/child_process.h"
 #include "network/model.h"
+#include "train/main/testing/trainer_run.h"
 #include "vision/image.h"
 #include "vision/scene/scene.h"
 
@@ -19,23 +19,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-struct Finished {
-  int exit_status = -1;
-  std::string out;
-  std::string err;
-};
-
-Finished Start(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), DEIXIS_TRAIN_PROGRAM);
-  const auto child = RunChild(arguments, "", {.timeout_ms = 300'000});
-  EXPECT_TRUE(child.ok()) << child.error().message;
-  Finished run;
-  run.exit_status = child->exit_status;
-  run.out.assign(reinterpret_cast<const char*>(child->stdout_bytes.data()),
-                 child->stdout_bytes.size());
-  run.err = child->stderr_text;
-  return run;
-}
+using ::deixis::testing::Finished;
+using ::deixis::testing::Start;
 
 TEST(DeixisTrain, RefusesWrongUse) {
   EXPECT_EQ(Start({}).exit_status, 2);
