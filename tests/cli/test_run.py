@@ -306,6 +306,7 @@ class Run(CliTest):
         self.fails(INVALID_DATA, "run", *camera, "--pointer", "things.safetensors", "--objects",
                    "things.safetensors", "--mute", says="expected one that locates")
         self.fails(USAGE, "run", *camera, *self.models, "--dwell", "20", says="dwell")
+        self.fails(USAGE, "run", *camera, *self.models, "--max-age", "20", says="max-age")
         self.fails(USAGE, "run", *camera, *self.models, "--audio", "loud", says="alsa:NAME")
 
 
