@@ -34,7 +34,7 @@ NAMES = 2
 FPS = 60  # of the virtual plug
 # What the camera loses on its way: an emulated processor could not follow.
 DROPPED_PERCENT = 75
-PATIENCE_S = 60
+PATIENCE_S = 120
 HEARD = 0.6
 INTERRUPTED = 130
 # linux/videodev2.h, of 64-bit machines
