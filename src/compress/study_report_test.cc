@@ -1,6 +1,7 @@
 // The files of a study: what is in them, and that no text can break out of the page.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -49,7 +50,7 @@ Study SmallStudy() {
 class StudyReport : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / "deixis-study-report";
+    folder_ = fs::path(testing::TempDir()) / ("study_report_" + std::to_string(::getpid()));
     fs::remove_all(folder_);
     const Status written = WriteStudy(SmallStudy(), folder_.string());
     ASSERT_TRUE(written.ok()) << written.error().message;

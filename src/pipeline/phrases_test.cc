@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -54,7 +55,8 @@ class NamesFile : public ::testing::Test {
  protected:
   void Write(const std::string& text) { std::ofstream(path_) << text; }
   void TearDown() override { std::filesystem::remove(path_); }
-  const std::string path_ = ::testing::TempDir() + "deixis-things.names.csv";
+  const std::string path_ =
+      ::testing::TempDir() + "things_" + std::to_string(::getpid()) + ".names.csv";
 };
 
 TEST_F(NamesFile, GivesEachLabelItsName) {

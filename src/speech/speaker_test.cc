@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -23,7 +24,7 @@ Sound Constant(int16_t value, int64_t duration_ms) {
 
 class FileSpeakerTest : public ::testing::Test {
  protected:
-  std::string path_ = (fs::path(::testing::TempDir()) / "speaker_test.wav").string();
+  const std::string path_ = ::testing::TempDir() + "speaker_" + std::to_string(::getpid()) + ".wav";
   void TearDown() override { fs::remove(path_); }
   static int16_t At(const Sound& sound, int64_t ms) {
     return sound.samples.at(static_cast<size_t>(ms * kMixRateHz / 1000 * kMixChannels));
