@@ -249,4 +249,4 @@ def judge(folder):
     assert all(found[phrase][0] < HEARD for phrase in wanted["others"]), "a wrong name was heard"
 
 
-globals()[sys.argv[1]](pathlib.Path(sys.argv[2]).resolve())
+{"make": make, "play": play, "judge": judge}[sys.argv[1]](pathlib.Path(sys.argv[2]).resolve())

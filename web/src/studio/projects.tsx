@@ -47,8 +47,8 @@ function ProjectDialog({ project, onClose }: { project: Project; onClose: () => 
     });
   const rename = (name: string) =>
     attempt(async () => {
-      const project_ = await patch<Project>(`/projects/${encodeURIComponent(project.id)}`, { name });
-      snapshot.update((before) => (before ? { ...before, project: project_ } : before));
+      const renamed = await patch<Project>(`/projects/${encodeURIComponent(project.id)}`, { name });
+      snapshot.update((before) => (before ? { ...before, project: renamed } : before));
     });
   return (
     <Dialog title={t("project")} onClose={onClose}>
