@@ -1,9 +1,9 @@
 # One library per folder under src/, with its unit tests beside the sources.
 #
-#   deixis_library(NAME [DEPENDS target...] [EXCLUDE regex])
+#   deixis_library(NAME [DEPENDS target...] [EXCLUDE regex] [PRECOMPILE header...])
 #       libNAME from every *.cc of this folder, recursively, but for *_test.cc, *_bench.cc and
 #       *_fuzz.cc; and deixis_NAME_test from every *_test.cc. Files whose path matches EXCLUDE are
-#       left out of both.
+#       left out of both. PRECOMPILE: costly headers of theirs, parsed once.
 include_guard(GLOBAL)
 include(GoogleTest)
 
@@ -23,9 +23,29 @@ function(deixis_target_defaults target)
   endif()
 endfunction()
 
-# deixis_test(NAME SOURCES file... [DEPENDS target...] [LABELS label...])
+# GoogleTest's headers, parsed once for all test programs (which are compiled alike).
+function(deixis_test_headers)
+  if(TARGET test_headers)
+    return()
+  endif()
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/test_headers.cc CONTENT "")
+  add_library(test_headers OBJECT ${PROJECT_BINARY_DIR}/test_headers.cc)
+  deixis_test_options(test_headers)
+  target_precompile_headers(test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+endfunction()
+
+function(deixis_test_options target)
+  deixis_target_defaults(${target})
+  target_link_libraries(${target} PRIVATE GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${target} PRIVATE DEIXIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  # What they test is optimized; they themselves are compiled often and run briefly.
+  target_compile_options(${target} PRIVATE -O1)
+endfunction()
+
+# deixis_test(NAME SOURCES file... [DEPENDS target...] [LABELS label...] [PRECOMPILE header...])
+#     PRECOMPILE: costly headers of these files, parsed once, beside GoogleTest's.
 function(deixis_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS;PRECOMPILE" ${ARGN})
   if(NOT DEIXIS_TESTS)
     return()
   endif()
@@ -33,9 +53,14 @@ function(deixis_test name)
     set(ARG_LABELS fast)
   endif()
   add_executable(${name} ${ARG_SOURCES})
-  deixis_target_defaults(${name})
-  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE DEIXIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS})
+  deixis_test_options(${name})
+  if(ARG_PRECOMPILE)
+    target_precompile_headers(${name} PRIVATE ${ARG_PRECOMPILE} <gmock/gmock.h> <gtest/gtest.h>)
+  else()
+    deixis_test_headers()
+    target_precompile_headers(${name} REUSE_FROM test_headers)
+  endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                        PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
 endfunction()
@@ -64,7 +89,7 @@ function(deixis_fuzz_target name)
 endfunction()
 
 function(deixis_library name)
-  cmake_parse_arguments(ARG "" "EXCLUDE" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "EXCLUDE" "DEPENDS;PRECOMPILE" ${ARGN})
   # Relative, so that EXCLUDE sees nothing of where the checkout lies.
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *.cc)
   file(GLOB_RECURSE tests CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *_test.cc)
@@ -76,7 +101,10 @@ function(deixis_library name)
   add_library(${name} STATIC ${sources})
   deixis_target_defaults(${name})
   target_link_libraries(${name} PUBLIC ${ARG_DEPENDS})
+  if(ARG_PRECOMPILE)
+    target_precompile_headers(${name} PRIVATE ${ARG_PRECOMPILE})
+  endif()
   if(tests)
-    deixis_test(deixis_${name}_test SOURCES ${tests} DEPENDS ${name})
+    deixis_test(deixis_${name}_test SOURCES ${tests} DEPENDS ${name} PRECOMPILE ${ARG_PRECOMPILE})
   endif()
 endfunction()
