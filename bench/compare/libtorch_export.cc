@@ -54,6 +54,8 @@ std::string Statement(const Node& node, size_t index) {
     case OpKind::kLinear:
       text << "torch.linear(" << input(0) << ", " << parameters << ")";
       break;
+    case OpKind::kSoftArgmax:
+      throw std::runtime_error("networks that locate are not in the comparison");
     case OpKind::kSubsamplePad:
       throw std::runtime_error("shortcuts of CIFAR networks are not in the comparison");
   }

@@ -219,7 +219,7 @@ void AddModelJson(const Result<Model>& model, const std::vector<LayerLine>& laye
   result["architecture"] = model->architecture.name;
   result["task"] = TaskName(model->task);
   result["outputs"] = model->architecture.num_outputs;
-  result["head"] = model->architecture.HasFlattenHead() ? "flatten" : "pooled";
+  result["head"] = HeadNameOf(model->architecture);
   result["class_names"] = model->class_names;
   result["preprocessing"] = PreprocessingJson(model->preprocessing);
   result["layers"] = LayersJson(layers);
@@ -248,7 +248,9 @@ std::string SummaryText(const TensorFile& file, const FileSummary& summary,
   if (model.ok()) {
     facts.Add("network", style.Bold(model->architecture.name) + ", " +
                              Counted(model->architecture.num_outputs, "output") +
-                             (model->architecture.HasFlattenHead() ? " on every pixel" : "") +
+                             (model->architecture.HasFlattenHead()      ? " on every pixel"
+                              : model->architecture.HasSoftArgmaxHead() ? " by soft-argmax"
+                                                                        : "") +
                              (model->task == Task::kLocate ? ", locates" : ", classifies"));
     if (!model->class_names.empty()) facts.Add("categories", NamesText(model->class_names));
     facts.Add("picture", PreprocessingText(model->preprocessing));

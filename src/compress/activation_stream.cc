@@ -9,6 +9,7 @@
 #include "kernels/elementwise_f32/elementwise_f32.h"
 #include "kernels/nhwc.h"
 #include "kernels/pool_f32/pool_f32.h"
+#include "kernels/soft_argmax_f32/soft_argmax_f32.h"
 #include "kernels/subsample_pad.h"
 
 namespace deixis {
@@ -71,6 +72,14 @@ void ActivationStream::RunTail(const Segment& segment, int64_t n, std::vector<fl
           SubsamplePad<float>(node.stride, 0.0f, from, into);
         }
         current = std::move(next);
+        break;
+      }
+      case OpKind::kSoftArgmax: {
+        std::vector<float> answer(to.num_elements());
+        SoftArgmaxF32(DenseView<const float>(static_cast<const float*>(current.data()),
+                                             DenseExtents(extents_[value])),
+                      to.channels, answer.data());
+        current = std::move(answer);
         break;
       }
       case OpKind::kBatchNorm:  // folded into its convolution

@@ -124,6 +124,24 @@ TEST(CompressTest, HeadsOnEveryPixel) {
   }
 }
 
+// What is fitted is what each pixel says; what is answered is their mean.
+TEST(CompressTest, SoftArgmaxHeads) {
+  Architecture architecture = *FindArchitecture("resnet20-cifar");
+  architecture.num_attended = 2;
+  const Model model = *ModelFromTensors(testing::SyntheticFile(architecture, 6, 1));
+  const SomePictures pictures(24);
+  PictureSet set = pictures.Open(model);
+  CompressOptions options;
+  options.layers = "linear";
+  options.num_centroids = 16;
+  EXPECT_LT(LogitError(model, MustCompress(model, &set, options).model, set), 0.05);
+  options.layers = "all";
+  options.activations = RangeOptions{};
+  const CompressedModel compressed = MustCompress(model, &set, options);
+  EXPECT_FALSE(compressed.model.activations.contains("linear"));
+  EXPECT_LT(LogitError(model, compressed.model, set), 0.2);
+}
+
 TEST(CompressTest, ManyCentroidsChangeAlmostNothing) {
   const Model model = SomeModel();
   const SomePictures pictures(8);

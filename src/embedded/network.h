@@ -29,11 +29,12 @@ typedef struct {
 
 typedef enum {
   kDeixisPicture,  // the caller's bytes into value `output`
-  kDeixisConv2d,   // a linear layer is a 1x1 convolution of one pixel; the last step's sums are
+  kDeixisConv2d,   // a linear layer is a 1x1 convolution of one pixel; the last layer's sums are
                    // float
   kDeixisMaxPool,
   kDeixisGlobalAveragePool,
   kDeixisSubsamplePad,
+  kDeixisSoftArgmax,  // of the last layer's floats
 } DeixisStepKind;
 
 typedef struct {

@@ -6,6 +6,7 @@
 #include "embedded/network.h"
 #include "kernels/conv2d_u8/conv2d_u8.h"
 #include "kernels/pool_u8/pool_u8.h"
+#include "kernels/soft_argmax_f32/soft_argmax_f32.h"
 #include "kernels/subsample_pad.h"
 
 namespace deixis {
@@ -29,7 +30,8 @@ class Run {
     }
   }
 
-  void Step(const DeixisStep& step, bool is_last) const {
+  // `makes_floats`: the last layer.
+  void Step(const DeixisStep& step, bool makes_floats) const {
     const NhwcView<const uint8_t> input = ViewOf<uint8_t>(step.input);
     const NhwcView<uint8_t> output = ViewOf<uint8_t>(step.output);
     const uint8_t zero_point = network_.values[step.output].zero_point;
@@ -38,7 +40,7 @@ class Run {
         return;
       case kDeixisConv2d: {
         uint8_t* scratch = arena_ + step.scratch;
-        if (is_last) {
+        if (makes_floats) {
           Conv2dU8ToF32(WeightsOf(step), input, ViewOf<float>(step.output), scratch);
           return;
         }
@@ -57,6 +59,9 @@ class Run {
       case kDeixisSubsamplePad:
         SubsamplePad(step.stride, zero_point, input, output);
         break;
+      case kDeixisSoftArgmax:
+        SoftArgmaxF32(ViewOf<float>(step.input), output.channels, ViewOf<float>(step.output).data);
+        return;
     }
     FillBorder(output, zero_point);
   }
@@ -100,7 +105,9 @@ void DeixisRun(const DeixisNetwork* network, void* arena, const uint8_t* pixels,
   const deixis::Run run(*network, arena);
   const std::span<const DeixisStep> steps(network->steps, static_cast<size_t>(network->num_steps));
   run.CopyPicture(steps.front(), pixels);
-  for (size_t i = 1; i < steps.size(); ++i) run.Step(steps[i], i + 1 == steps.size());
+  for (size_t i = 1; i < steps.size(); ++i) {
+    run.Step(steps[i], i + 1 == steps.size() || steps[i + 1].kind == kDeixisSoftArgmax);
+  }
   std::memcpy(answer, run.Answer(steps.back()),
               static_cast<size_t>(network->num_outputs) * sizeof(float));
 }

@@ -8,6 +8,8 @@
 namespace deixis {
 namespace {
 
+constexpr const char* kWithoutLayer4 = "-c4";
+
 std::vector<Architecture> MakeKnown() {
   std::vector<Architecture> known;
   const auto add_imagenet = [&](std::string name, BlockKind block, std::vector<int> blocks) {
@@ -25,6 +27,14 @@ std::vector<Architecture> MakeKnown() {
   add_imagenet("resnet50", BlockKind::kBottleneck, {3, 4, 6, 3});
   add_imagenet("resnet101", BlockKind::kBottleneck, {3, 4, 23, 3});
   add_imagenet("resnet152", BlockKind::kBottleneck, {3, 8, 36, 3});
+  // Cut off behind conv4_x, as detectors do ("C4"): a map of twice the width and height.
+  for (const size_t whole : {0, 1, 2, 3, 4}) {
+    Architecture cut = known[whole];
+    cut.name += kWithoutLayer4;
+    cut.blocks_per_stage.pop_back();
+    cut.stage_channels.pop_back();
+    known.push_back(std::move(cut));
+  }
   for (const ShortcutKind shortcut : {ShortcutKind::kZeroPad, ShortcutKind::kProjection}) {
     const bool projects = shortcut == ShortcutKind::kProjection;
     for (const int depth : {20, 32, 44, 56, 110}) {
@@ -62,9 +72,32 @@ int64_t LastChannelsOf(const Architecture& architecture) {
          (architecture.block == BlockKind::kBottleneck ? 4 : 1);
 }
 
-int64_t FlattenedPixels(const Architecture& architecture, int64_t head_inputs) {
-  const int64_t channels = LastChannelsOf(architecture);
-  return head_inputs > channels && head_inputs % channels == 0 ? head_inputs / channels : 0;
+std::string_view HeadNameOf(const Architecture& architecture) {
+  if (architecture.HasSoftArgmaxHead()) return "soft-argmax";
+  return architecture.HasFlattenHead() ? "flatten" : "pooled";
+}
+
+void TakeHeadShape(const Shape& weight, std::optional<bool> tells_presence,
+                   Architecture& architecture) {
+  architecture.num_outputs = architecture.flattened_pixels = architecture.num_attended = 0;
+  if (weight.size() == 2) {
+    const int64_t channels = LastChannelsOf(architecture);
+    const int64_t inputs = weight[1];
+    architecture.num_outputs = weight[0];
+    if (inputs > channels && inputs % channels == 0) {
+      architecture.flattened_pixels = inputs / channels;
+    }
+  } else if (weight.size() == 4) {
+    const int64_t rows_per_category = tells_presence.value_or(weight[0] % 3 != 0) ? 4 : 3;
+    if (weight[0] % rows_per_category != 0) return;
+    architecture.num_attended = weight[0] / rows_per_category;
+    architecture.num_outputs = weight[0] - architecture.num_attended;
+  }
+}
+
+const Architecture* WithoutLayer4(const Architecture& architecture) {
+  const std::string name = architecture.name + kWithoutLayer4;
+  return FindArchitecture(name);
 }
 
 const std::vector<Architecture>& KnownArchitectures() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,8 +25,9 @@ enum class ShortcutKind {
 
 // He et al., "Deep Residual Learning for Image Recognition", 2015.
 struct Architecture {
-  // "resnet18" ... "resnet152" (torchvision), "resnet20-cifar" ... "resnet110-cifar" (option A),
-  // "resnet20-cifar-b" ... "resnet110-cifar-b" (option B).
+  // "resnet18" ... "resnet152" (torchvision), "resnet18-c4" ... "resnet152-c4" (without layer4),
+  // "resnet20-cifar" ... "resnet110-cifar" (option A), "resnet20-cifar-b" ... "resnet110-cifar-b"
+  // (option B).
   std::string name;
   BlockKind block = BlockKind::kBasic;
   StemKind stem = StemKind::kImageNet;
@@ -34,14 +36,24 @@ struct Architecture {
   std::vector<int64_t> stage_channels;  // 18: {64, 128, 256, 512}; 20: {16, 32, 64}
   std::string shortcut_name;            // "downsample", "shortcut"; empty with kZeroPad
   std::string head_name;                // "fc" or "linear"
-  int64_t num_outputs = 0;              // rows of the head
+  int64_t num_outputs = 0;              // numbers that the network answers
   // 0: the head sees the mean of the last feature map (a "pooled" head). Else it sees every pixel
   // of it by itself, so that it can tell where something is (a "flatten" head): so many pixels h *
   // w, and C * h * w inputs in PyTorch's order [C, h, w].
   int64_t flattened_pixels = 0;
+  // 0, or the categories of a "soft-argmax" head: a 1x1 convolution over the last feature map gives
+  // each pixel num_outputs values and one logit of attention per category, and the answer is the
+  // values' mean weighted by the softmax of the attention over all pixels, x and y counted from the
+  // pixel (kernels/soft_argmax_f32).
+  int64_t num_attended = 0;
 
   bool HasFlattenHead() const { return flattened_pixels > 0; }
+  bool HasSoftArgmaxHead() const { return num_attended > 0; }
+  // Rows of the head's weight.
+  int64_t num_head_rows() const { return num_outputs + num_attended; }
 };
+// "pooled", "flatten" or "soft-argmax".
+std::string_view HeadNameOf(const Architecture& architecture);
 
 // Extents of a feature map.
 struct MapExtents {
@@ -55,8 +67,15 @@ struct MapExtents {
 MapExtents LastMapOf(const Architecture& architecture, int64_t height_px, int64_t width_px);
 // Its channels.
 int64_t LastChannelsOf(const Architecture& architecture);
-// flattened_pixels of a head with so many inputs; 0 too when they fit no head at all.
-int64_t FlattenedPixels(const Architecture& architecture, int64_t head_inputs);
+// Sets num_outputs, flattened_pixels and num_attended by the shape of the head's weight: [rows, C]
+// is pooled, [rows, C * h * w] flatten, [rows, C, 1, 1] soft-argmax. A soft-argmax head has three
+// rows per category (x, y, attention), with presence four; without a word about presence it is
+// three where three divide them. num_outputs is 0 when no head has such a shape.
+void TakeHeadShape(const Shape& weight, std::optional<bool> tells_presence,
+                   Architecture& architecture);
+
+// The same without its last stage, with num_outputs 0; nullptr when there is no such network.
+const Architecture* WithoutLayer4(const Architecture& architecture);
 
 // All that are known, with num_outputs 0.
 const std::vector<Architecture>& KnownArchitectures();
@@ -64,7 +83,7 @@ const std::vector<Architecture>& KnownArchitectures();
 const Architecture* FindArchitecture(std::string_view name);
 
 // The architecture whose parameters the tensors are: the same names and shapes, the head's rows
-// aside; a head with a multiple of the last feature map's channels for inputs is a flatten head. A
+// aside, which TakeHeadShape() reads. A
 // missing num_batches_tracked is fine. Containers ("state_dict/", "model/", ...) and a
 // "module." prefix must have been stripped (see StateDictOf in model.h). Otherwise kInvalidData
 // with the nearest architecture and the first tensors that differ.

@@ -136,6 +136,21 @@ Graph BuildGraph(const Architecture& architecture) {
       channels = expansion * width;
     }
   }
+  if (architecture.HasSoftArgmaxHead()) {
+    value = builder.Append({.kind = OpKind::kConv2d,
+                            .name = architecture.head_name,
+                            .inputs = {value},
+                            .in_channels = channels,
+                            .out_channels = architecture.num_head_rows(),
+                            .filter_size = 1,
+                            .has_bias = true});
+    builder.Append({.kind = OpKind::kSoftArgmax,
+                    .name = "soft_argmax",
+                    .inputs = {value},
+                    .in_channels = architecture.num_head_rows(),
+                    .out_channels = architecture.num_outputs});
+    return builder.Take();
+  }
   if (architecture.HasFlattenHead()) {
     channels *= architecture.flattened_pixels;
   } else {
@@ -149,7 +164,8 @@ Graph BuildGraph(const Architecture& architecture) {
                   .name = architecture.head_name,
                   .inputs = {value},
                   .in_channels = channels,
-                  .out_channels = architecture.num_outputs});
+                  .out_channels = architecture.num_outputs,
+                  .has_bias = true});
   return builder.Take();
 }
 
@@ -183,6 +199,7 @@ std::vector<ParameterSpec> ParametersOf(const Graph& graph) {
         parameters.push_back(
             {.name = node.name + ".weight",
              .shape = {channels, node.in_channels, node.filter_size, node.filter_size}});
+        if (node.has_bias) parameters.push_back({.name = node.name + ".bias", .shape = {channels}});
         break;
       case OpKind::kBatchNorm:
         for (const char* part : {".weight", ".bias", ".running_mean", ".running_var"}) {
@@ -200,6 +217,7 @@ std::vector<ParameterSpec> ParametersOf(const Graph& graph) {
       case OpKind::kAdd:
       case OpKind::kMaxPool:
       case OpKind::kGlobalAveragePool:
+      case OpKind::kSoftArgmax:
       case OpKind::kSubsamplePad:
         break;
     }

@@ -20,6 +20,7 @@ enum class OpKind {
   kMaxPool,            // 3x3, stride 2, padding 1
   kGlobalAveragePool,  // [N, H, W, C] -> [N, 1, 1, C]
   kLinear,             // all of its input, flattened as PyTorch does: [C, H, W], channels outside
+  kSoftArgmax,         // the means that a soft-argmax head answers: [N, H, W, C] -> [N, 1, 1, C']
   kSubsamplePad,  // option A: every `stride`-th pixel, (C_out - C_in) / 2 zero channels each side
 };
 
@@ -27,21 +28,22 @@ struct Node {
   OpKind kind;
   std::string name;         // of its parameters ("layer1.0.conv1", "bn1"); else of its place
   std::vector<int> inputs;  // values
-  // kConv2d, kMaxPool, kSubsamplePad, kLinear (channels only); 0 elsewhere. A linear node that
-  // reads more than one pixel counts every pixel's channels: C * H * W.
+  // kConv2d, kMaxPool, kSubsamplePad, kLinear, kSoftArgmax (channels only); 0 elsewhere. A linear
+  // node that reads more than one pixel counts every pixel's channels: C * H * W.
   int64_t in_channels = 0;
   int64_t out_channels = 0;
   int64_t filter_size = 0;  // K_h = K_w
   int64_t stride = 1;
   int64_t padding = 0;
+  bool has_bias = false;  // a layer with one in the state dict: the head
 };
 
 struct Graph {
   std::vector<Node> nodes;
 };
 
-// The whole network in evaluation order; the last node is the head, which reads a global average
-// pool or, when it is a flatten head, the last feature map itself.
+// The whole network in evaluation order; it ends with the head, which reads a global average pool
+// or, when it is a flatten or soft-argmax head, the last feature map itself.
 Graph BuildGraph(const Architecture& architecture);
 
 // The node of that name, or nullptr.

@@ -93,6 +93,21 @@ TEST(BuildGraph, AFlattenHeadReadsTheLastMapItself) {
   EXPECT_EQ(graph.nodes.at(head.inputs[0] - 1).name, "layer4.2.relu3");
 }
 
+TEST(BuildGraph, ASoftArgmaxHeadGivesEveryPixelItsRows) {
+  Architecture architecture = *FindArchitecture("resnet18-c4");
+  architecture.num_outputs = 6;
+  architecture.num_attended = 2;
+  const Graph graph = BuildGraph(architecture);
+  EXPECT_EQ(FindNode(graph, "avgpool"), nullptr);
+  const Node& head = *FindNode(graph, "fc");
+  EXPECT_EQ(head.kind, OpKind::kConv2d);
+  EXPECT_EQ(head.in_channels, 256);
+  EXPECT_EQ(head.out_channels, 8);
+  EXPECT_EQ(graph.nodes.at(head.inputs[0] - 1).name, "layer3.1.relu2");
+  EXPECT_EQ(graph.nodes.back().kind, OpKind::kSoftArgmax);
+  EXPECT_EQ(graph.nodes.back().out_channels, 6);
+}
+
 // [C, H, W], as torch.flatten has it: the head's only weight that is not 0 picks one number out.
 TEST(Graph, AFlattenHeadCountsChannelsOutside) {
   Architecture architecture = *FindArchitecture("resnet20-cifar");
@@ -181,6 +196,25 @@ TEST(Graph, GivesPyTorchsLogits) {
     for (size_t i = 0; i < bound.size(); ++i) {
       EXPECT_LT(bound[i], 1e-6 * (1 + std::abs(expected[i]))) << name;
     }
+  }
+}
+
+TEST(Graph, ASoftArgmaxHeadAnswersAsInPyTorch) {
+  const JsonValue* run = Golden().Find("soft_argmax");
+  ASSERT_NE(run, nullptr);
+  Architecture architecture = *FindArchitecture(*run->Find("architecture")->AsString());
+  architecture.num_attended = 2;
+  const auto seed = static_cast<uint64_t>(*run->Find("seed")->AsInteger());
+  const int64_t side_px = *run->Find("side_px")->AsInteger();
+  const Result<Model> model = ModelFromTensors(testing::SyntheticFile(architecture, 6, seed));
+  ASSERT_TRUE(model.ok()) << model.error().message;
+  const std::vector<Activation> values =
+      Interpreter(*model, /*tracks_errors=*/false)
+          .Run(testing::SyntheticInput(side_px, side_px, seed + 1), side_px, side_px);
+  const auto& expected = *run->Find("logits")->AsArray();
+  ASSERT_EQ(values.back().value.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(values.back().value[i], *expected[i].AsNumber(), 1e-8) << i;
   }
 }
 

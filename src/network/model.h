@@ -31,7 +31,7 @@ using WeightStorage = std::variant<Tensor, PalettizedTensor>;
 // A convolution or the head. Tensors have the floating-point dtype of the source (F64, F32, F16 or
 // BF16): read them with ToFloats() or DenseWeights().
 struct LayerParameters {
-  WeightStorage weight;        // [C_out, C_in, K_h, K_w]; the head [C_out, C_in]
+  WeightStorage weight;        // [C_out, C_in, K_h, K_w]; a linear head [C_out, C_in]
   std::optional<Tensor> bias;  // [C_out]
 };
 
@@ -67,7 +67,7 @@ struct Model {
   // of the convolution or linear node whose value it is, with the batch norm, residual addition and
   // ReLU that follow it done; for what no layer makes (a global average pool, an addition or ReLU
   // that stands alone) by name of that node. Max pooling and subsampling keep their input's; the
-  // picture and the head's answer have none.
+  // picture and what the head makes have none.
   std::map<std::string, ActivationQuantization> activations;
   // sha256 of the file this was compressed or converted from, and other provenance, kept as
   // written.

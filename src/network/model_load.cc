@@ -213,7 +213,7 @@ Result<LayerParameters> TakeLayer(Source& source, const Node& node) {
   } else {
     DEIXIS_ASSIGN(layer.weight, source.Take(node.name + ".weight", shape));
   }
-  if (is_palettized || node.kind == OpKind::kLinear) {
+  if (is_palettized || node.has_bias) {
     DEIXIS_ASSIGN(layer.bias, source.Take(node.name + ".bias", {node.out_channels}));
   }
   return layer;
@@ -296,12 +296,11 @@ Result<Model> FromDeixisFile(TensorFile file) {
   DEIXIS_ASSIGN(model.architecture, NamedArchitecture(metadata.architecture));
   const std::string& head_name = model.architecture.head_name;
   const Shape head = HeadShape(head_name, file.tensors, palettized);
-  if (head.empty() || head[0] == 0) {
-    return InvalidData(TensorNamed(head_name + ".weight") + " is missing or has no rows");
-  }
-  model.architecture.num_outputs = head[0];
-  if (head.size() == 2) {
-    model.architecture.flattened_pixels = FlattenedPixels(model.architecture, head[1]);
+  TakeHeadShape(head, metadata.tells_presence, model.architecture);
+  if (model.architecture.num_outputs == 0) {
+    return InvalidData(
+        TensorNamed(head_name + ".weight") +
+        (head.empty() ? " is missing" : ": no head has weights of shape " + ToString(head)));
   }
   DEIXIS_RETURN_IF_ERROR(CheckFlattenedMap(model.architecture, metadata.preprocessing));
   model.graph = BuildGraph(model.architecture);

@@ -9,7 +9,7 @@ int64_t Fp32Bytes(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     if (node.kind == OpKind::kConv2d) {
       numbers += node.out_channels * node.in_channels * node.filter_size * node.filter_size;
-      numbers += 4 * node.out_channels;
+      numbers += (node.has_bias ? 1 : 4) * node.out_channels;
     } else if (node.kind == OpKind::kLinear) {
       numbers += node.out_channels * (node.in_channels + 1);
     }

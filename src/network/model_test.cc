@@ -141,6 +141,27 @@ TEST(ModelFile, AFlattenHeadComesBackAndFitsItsPicture) {
                         "of 32x48 give, found 64 pixels"));
 }
 
+// Twelve rows are three categories with presence or four without: the file says which.
+TEST(ModelFile, ASoftArgmaxHeadComesBack) {
+  for (const bool tells_presence : {true, false}) {
+    Architecture architecture = Small();
+    architecture.num_attended = tells_presence ? 3 : 4;
+    const int64_t num_outputs = tells_presence ? 9 : 8;
+    Model model = *ModelFromTensors(SyntheticFile(architecture, num_outputs, 1));
+    model.task = Task::kLocate;
+    model.tells_presence = tells_presence;
+    const Result<Model> loaded = ModelFromTensors(ModelToTensors(model));
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_EQ(loaded->architecture.num_attended, architecture.num_attended);
+    EXPECT_EQ(loaded->architecture.num_outputs, num_outputs);
+    EXPECT_EQ(NumCategories(*loaded), architecture.num_attended);
+    ASSERT_TRUE(loaded->layers.at("linear").bias);
+    const Result<Model> plain = ModelFromTensors(ModelToStateDict(*loaded));
+    ASSERT_TRUE(plain.ok()) << plain.error().message;
+    EXPECT_TRUE(plain->architecture.HasSoftArgmaxHead());
+  }
+}
+
 // Panels are for what the runtime reads in place; a flatten head's would depend on its map.
 TEST(ModelFile, AFlattenHeadsIndicesStayInRows) {
   for (const bool is_flatten : {true, false}) {

@@ -213,6 +213,61 @@ class Exporter {
     Add(node, "Pad", std::move(inputs));
   }
 
+  // The mean over the map's pixels, weighted by the softmax of the attention; see
+  // kernels/soft_argmax_f32. ONNX has no such operator, but all of its parts.
+  void ExportSoftArgmax(const Node& node) {
+    const int64_t num_attended = node.in_channels - node.out_channels;
+    const MapExtents map = LastMapOf(model_.architecture, model_.preprocessing.height_px,
+                                     model_.preprocessing.width_px);
+    const std::string& name = node.name;
+    const auto add = [&](std::string op_type, const std::string& suffix,
+                         std::vector<std::string> inputs,
+                         std::vector<std::pair<std::string, OnnxAttributeValue>> attributes = {}) {
+      std::string made = name + "_" + suffix;
+      onnx_.nodes.push_back(
+          {std::move(op_type), made, std::move(inputs), {made}, std::move(attributes)});
+      return made;
+    };
+    const auto channels = [&](const std::string& from, const std::string& suffix, int64_t begin,
+                              int64_t end) {
+      return add("Slice", suffix,
+                 {from, AddConstant(name + "." + suffix + "_begin", {begin}),
+                  AddConstant(name + "." + suffix + "_end", {end}),
+                  AddConstant(name + "." + suffix + "_axis", {1})});
+    };
+    const std::string pixels =
+        add("Reshape", "pixels",
+            {Input(node, 0), AddConstant(name + ".shape", {0, node.in_channels, -1})});
+    const std::string weights = add(
+        "Softmax", "weights", {channels(pixels, "attention", node.out_channels, node.in_channels)},
+        {{"axis", int64_t{2}}});
+    std::vector<int64_t> categories;  // of each answer
+    std::vector<float> places;        // [answers, pixels]
+    for (int64_t j = 0; j < node.out_channels; ++j) {
+      const bool is_place = j < 2 * num_attended;
+      categories.push_back(is_place ? j / 2 : j - 2 * num_attended);
+      for (int64_t p = 0; p < map.num_pixels(); ++p) {
+        const int64_t at = j % 2 == 0 ? p % map.width : p / map.width;
+        const int64_t extent = j % 2 == 0 ? map.width : map.height;
+        const double middle = static_cast<double>(2 * at + 1) / static_cast<double>(extent) - 1;
+        places.push_back(is_place ? static_cast<float>(middle) : 0.0f);
+      }
+    }
+    onnx_.initializers.push_back(
+        {name + ".places",
+         Tensor::FromVector<float>({1, node.out_channels, map.num_pixels()}, std::move(places))});
+    const std::string values =
+        add("Add", "values", {channels(pixels, "offsets", 0, node.out_channels), name + ".places"});
+    const std::string weighted =
+        add("Mul", "weighted",
+            {add("Gather", "weights_by_answer",
+                 {weights, AddConstant(name + ".categories", std::move(categories))},
+                 {{"axis", int64_t{1}}}),
+             values});
+    Add(node, "ReduceSum", {weighted, AddConstant(name + ".axes", {2})},
+        {{"keepdims", int64_t{0}}});
+  }
+
   Status ExportNode(const Node& node) {
     switch (node.kind) {
       case OpKind::kConv2d:
@@ -233,6 +288,9 @@ class Exporter {
         return Ok();
       case OpKind::kGlobalAveragePool:
         Add(node, "GlobalAveragePool", {Input(node, 0)});
+        return Ok();
+      case OpKind::kSoftArgmax:
+        ExportSoftArgmax(node);
         return Ok();
       case OpKind::kSubsamplePad:
         ExportSubsamplePad(node);

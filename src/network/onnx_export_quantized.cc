@@ -135,13 +135,16 @@ class ValueFinder {
         if (!quantization_[value]) return Missing(node.name);
         return Ok();
       case OpKind::kBatchNorm:
+      case OpKind::kSoftArgmax:
         return Ok();
     }
     return Ok();
   }
 
   Status VisitLayer(const Node& node, int value) {
-    if (value == static_cast<int>(nodes_.size())) return Ok();  // the head
+    const bool is_head =
+        value == static_cast<int>(nodes_.size()) || After(value, OpKind::kSoftArgmax) != kNone;
+    if (is_head) return Ok();
     int end = value;
     if (const int normed = After(end, OpKind::kBatchNorm); normed != kNone) end = normed;
     const int sum = After(end, OpKind::kAdd);

@@ -2,6 +2,7 @@
 // what would have to change for it to fit the nearest.
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -31,15 +32,12 @@ std::string QuotedWithShape(std::string_view name, const Shape& shape) {
   return Quoted(name) + ' ' + ToString(shape);
 }
 
-// The head's rows are free (a network taught other categories is the same network), and so is
-// whether it sees the mean of the last feature map or its pixels: both are taken from its weight,
-// provided that it has two extents and at least one row.
+// The head's rows are free (a network taught other categories is the same network), and so is how
+// it reads the last feature map: both are taken from its weight.
 void TakeHead(const TensorsByName& tensors, Architecture& architecture) {
-  architecture.num_outputs = architecture.flattened_pixels = 0;
   const auto head = tensors.find(architecture.head_name + ".weight");
-  if (head == tensors.end() || head->second->shape().size() != 2) return;
-  architecture.num_outputs = head->second->extent(0);
-  architecture.flattened_pixels = FlattenedPixels(architecture, head->second->extent(1));
+  const Shape shape = head == tensors.end() ? Shape() : head->second->shape();
+  TakeHeadShape(shape, /*tells_presence=*/std::nullopt, architecture);
 }
 
 Difference Compare(Architecture architecture, const Architecture* known,
@@ -79,8 +77,8 @@ Difference Compare(Architecture architecture, const Architecture* known,
 }
 
 constexpr const char* kRemedy =
-    "known are torchvision's resnet18, 34, 50, 101 and 152, and the CIFAR resnet20, 32, 44, 56 and "
-    "110; `deixis info --tensors` lists what is in the file";
+    "known are torchvision's resnet18, 34, 50, 101 and 152 (without layer4 too), and the CIFAR "
+    "resnet20, 32, 44, 56 and 110; `deixis info --tensors` lists what is in the file";
 
 Error DescribeMisfit(const Difference& nearest, const std::vector<NamedTensor>& tensors) {
   constexpr size_t kShown = 5;

@@ -70,6 +70,30 @@ TEST(RecognizeArchitecture, AHeadOnEveryPixelIsTheSameNetwork) {
   EXPECT_EQ(RecognizeArchitecture(TensorsOf("resnet18"))->flattened_pixels, 0);
 }
 
+TEST(RecognizeArchitecture, AConvolutionForAHeadIsASoftArgmax) {
+  const auto recognize = [](int64_t num_outputs, int64_t num_attended) {
+    Architecture architecture = *FindArchitecture("resnet34-c4");
+    architecture.num_attended = num_attended;
+    return RecognizeArchitecture(SyntheticStateDict(architecture, num_outputs, 1));
+  };
+  const Result<Architecture> places = recognize(4, 2);
+  ASSERT_TRUE(places.ok()) << places.error().message;
+  EXPECT_EQ(places->name, "resnet34-c4");
+  EXPECT_EQ(places->num_outputs, 4);
+  EXPECT_EQ(places->num_attended, 2);
+  EXPECT_EQ(recognize(6, 2)->num_outputs, 6);  // with presence: eight rows, which three divide not
+  EXPECT_EQ(recognize(6, 2)->num_attended, 2);
+  EXPECT_EQ(recognize(9, 3)->num_outputs, 8);  // twelve rows may be either
+  EXPECT_THAT(recognize(6, 1).error().message, HasSubstr("fc.weight"));  // seven are neither
+}
+
+TEST(RecognizeArchitecture, WithoutItsLastStageItIsANetworkOfItsOwn) {
+  std::vector<NamedTensor> tensors = TensorsOf("resnet50-c4");
+  EXPECT_EQ(MessageOf(tensors), "recognised as resnet50-c4");
+  EXPECT_EQ(WithoutLayer4(*FindArchitecture("resnet50"))->name, "resnet50-c4");
+  EXPECT_EQ(WithoutLayer4(*FindArchitecture("resnet20-cifar")), nullptr);
+}
+
 TEST(RecognizeArchitecture, AHeadReadsWholePixels) {
   std::vector<NamedTensor> tensors = TensorsOf("resnet20-cifar", 2);
   for (NamedTensor& named : tensors) {

@@ -89,7 +89,7 @@ Model WithHead(const Model& backbone, HeadKind kind, const Preprocessing& prepro
   Model model = backbone;
   Architecture& architecture = model.architecture;
   architecture.num_outputs = static_cast<int64_t>(bias.size());
-  architecture.flattened_pixels = 0;
+  architecture.flattened_pixels = architecture.num_attended = 0;
   if (kind == HeadKind::kFlatten) {
     const int64_t pixels =
         LastMapOf(architecture, preprocessing.height_px, preprocessing.width_px).num_pixels();

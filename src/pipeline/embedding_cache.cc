@@ -150,7 +150,8 @@ std::string BackboneDigest(const Model& backbone) {
   const TensorFile file = ModelToTensors(body);
   std::string text;
   for (const auto& [key, value] : file.metadata) text += key + "=" + value + "\n";
-  text += body.architecture.HasFlattenHead() ? "flatten\n" : "pooled\n";
+  text += HeadNameOf(body.architecture);
+  text += "\n";
   for (const NamedTensor& named : file.tensors) {
     text +=
         named.name + " " + ToString(named.tensor.shape()) + " " + Sha256Hex(named.tensor) + "\n";

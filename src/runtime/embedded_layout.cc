@@ -47,6 +47,8 @@ DeixisStepKind KindOf(StepKind kind) {
       return kDeixisMaxPool;
     case StepKind::kGlobalAveragePool:
       return kDeixisGlobalAveragePool;
+    case StepKind::kSoftArgmax:
+      return kDeixisSoftArgmax;
     case StepKind::kSubsamplePad:
       return kDeixisSubsamplePad;
     default:
@@ -190,8 +192,9 @@ std::string EmbeddedSource(const EmbeddedLayout& layout, std::string_view title,
       "};\n\n/* kind, input, residual, output, filter_size, stride, padding, is_indices, panels, "
       "panel_bytes,\n   tables, scale, bias, scratch, residual_scale, factor, offset */\n"
       "static const DeixisStep kDeixisSteps[] = {\n";
-  constexpr const char* kKinds[] = {"kDeixisPicture", "kDeixisConv2d", "kDeixisMaxPool",
-                                    "kDeixisGlobalAveragePool", "kDeixisSubsamplePad"};
+  constexpr const char* kKinds[] = {"kDeixisPicture",      "kDeixisConv2d",
+                                    "kDeixisMaxPool",      "kDeixisGlobalAveragePool",
+                                    "kDeixisSubsamplePad", "kDeixisSoftArgmax"};
   for (const DeixisStep& step : layout.steps) {
     AppendFormat(
         text, "    {%s, %d, %d, %d, %d, %d, %d, %d, %uu, %uu, %uu, %uu, %uu, %d, %af, %af, %af},\n",

@@ -117,6 +117,8 @@ class Lowering {
                         .input = input},
                        {.height = 1, .width = 1, .channels = Extents(input).channels});
       }
+      case OpKind::kSoftArgmax:
+        return LowerSoftArgmax(node, value);
       case OpKind::kSubsamplePad:
         return LowerSubsamplePad(node);
       default:
@@ -228,6 +230,21 @@ class Lowering {
          .channels = node.out_channels});
   }
 
+  Result<int> LowerSoftArgmax(const Node& node, int value) {
+    DEIXIS_ASSIGN(const int input, Make(node.inputs[0]));
+    const NhwcExtents in = Extents(input);
+    const int64_t attended = in.channels - node.out_channels;
+    const bool is_last = value == static_cast<int>(graph_.nodes.size());
+    if (!is_last || LayerBehind(node.inputs[0]) == nullptr || in.channels != node.in_channels ||
+        attended < 1 || (node.out_channels != 2 * attended && node.out_channels != 3 * attended)) {
+      return InvalidData("soft-argmax \"" + node.name + "\": expected to end the network, behind " +
+                         "a layer with 3 or 4 channels per category, found " + Describe(in));
+    }
+    return AddStep(
+        {.kind = StepKind::kSoftArgmax, .name = node.name, .value_name = node.name, .input = input},
+        {.height = 1, .width = 1, .channels = node.out_channels});
+  }
+
   int AddStep(PlanStep step, const NhwcExtents& out) {
     step.output = static_cast<int>(plan_.values.size());
     plan_.values.push_back({.extents = out, .place = {}});
@@ -239,8 +256,13 @@ class Lowering {
     const bool is_u8 = plan_.precision == Precision::kU8;
     for (PlanValue& value : plan_.values) value.element_bytes = is_u8 ? 1 : sizeof(float);
     plan_.values[answer].element_bytes = sizeof(float);
-    if (!is_u8 || !plan_.steps.back().layer.empty()) return Ok();
-    return InvalidData("step \"" + plan_.steps.back().name +
+    const PlanStep& last = plan_.steps.back();
+    if (last.kind == StepKind::kSoftArgmax) {
+      plan_.values[last.input].element_bytes = sizeof(float);
+      return Ok();
+    }
+    if (!is_u8 || !last.layer.empty()) return Ok();
+    return InvalidData("step \"" + last.name +
                        "\": a network with u8 activations has to end in a layer with weights");
   }
 

@@ -20,12 +20,13 @@ enum class StepKind {
   kLinear,
   kMaxPool,
   kGlobalAveragePool,
+  kSoftArgmax,
   kSubsamplePad,
   kAdd,
   kRelu,
 };
 
-// What values between the layers are kept as. The answer is float in either.
+// What values between the layers are kept as. What the head makes is float in either.
 enum class Precision { kF32, kU8 };
 
 inline constexpr int kNoValue = -1;
@@ -52,6 +53,8 @@ struct PlanValue {
   NhwcExtents extents;  // with the border that its readers need
   int64_t element_bytes = 0;
   ArenaValue place;  // in bytes
+
+  bool is_float() const { return element_bytes == sizeof(float); }
 };
 
 struct Plan {
@@ -63,7 +66,8 @@ struct Plan {
 
 // For one picture of height x width with 3 channels. Everything that Run relies on is proved here:
 // kInvalidData when channels or extents do not fit together, or when kU8 is asked for a network
-// that does not end in a layer; kResources when the activations exceed 1 GiB.
+// that does not end in a layer or a soft-argmax of one; kResources when the activations exceed 1
+// GiB.
 Result<Plan> MakePlan(const Graph& graph, int64_t height, int64_t width,
                       Precision precision = Precision::kF32);
 

@@ -6,6 +6,7 @@
 #include "kernels/conv2d_f32/conv2d_f32.h"
 #include "kernels/elementwise_f32/elementwise_f32.h"
 #include "kernels/pool_f32/pool_f32.h"
+#include "kernels/soft_argmax_f32/soft_argmax_f32.h"
 #include "kernels/subsample_pad.h"
 #include "kernels/winograd_f32/winograd_f32.h"
 #include "network/fold.h"
@@ -101,6 +102,9 @@ class ProgramF32 final : public Program {
         break;
       case StepKind::kGlobalAveragePool:
         GlobalAveragePoolF32(input(), output.data);
+        break;
+      case StepKind::kSoftArgmax:
+        SoftArgmaxF32(input(), output.channels, output.data);
         break;
       case StepKind::kSubsamplePad:
         SubsamplePad<float>(step.stride, 0.0f, input(), output);

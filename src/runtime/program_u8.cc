@@ -8,6 +8,7 @@
 #include "kernels/conv2d_u8/conv2d_u8.h"
 #include "kernels/elementwise_f32/elementwise_f32.h"
 #include "kernels/pool_u8/pool_u8.h"
+#include "kernels/soft_argmax_f32/soft_argmax_f32.h"
 #include "kernels/subsample_pad.h"
 #include "network/fold.h"
 #include "runtime/layer_shape.h"
@@ -17,12 +18,12 @@
 namespace deixis {
 namespace {
 
-// The quantization of every value of the plan; that of the picture and of the answer has no
-// meaning.
+// The quantization of every value of the plan; that of the picture and of floats has no meaning.
 Result<std::vector<ActivationQuantization>> QuantizeValues(const Model& model, const Plan& plan) {
   std::vector<ActivationQuantization> values(plan.values.size());
-  for (size_t i = 1; i + 1 < plan.steps.size(); ++i) {
+  for (size_t i = 1; i < plan.steps.size(); ++i) {
     const PlanStep& step = plan.steps[i];
+    if (plan.values[step.output].is_float()) continue;
     if (step.value_name.empty()) {
       values[step.output] = values[step.input];
       continue;
@@ -95,7 +96,7 @@ class ProgramU8 final : public Program {
         return;
       case StepKind::kConv2d:
       case StepKind::kLinear: {
-        if (index + 1 == plan_.steps.size()) {
+        if (IsFloat(step.output)) {
           Conv2dU8ToF32(packed.weights, input(), ViewOf<float>(step.output), scratch_.data(),
                         &pool_);
           return;
@@ -111,6 +112,9 @@ class ProgramU8 final : public Program {
       case StepKind::kGlobalAveragePool:
         GlobalAveragePoolU8(packed.average, input(), output.data);
         break;
+      case StepKind::kSoftArgmax:
+        SoftArgmaxF32(ViewOf<float>(step.input), output.channels, ViewOf<float>(step.output).data);
+        return;
       case StepKind::kSubsamplePad:
         SubsamplePad(step.stride, ZeroPoint(step.output), input(), output);
         break;
@@ -123,7 +127,10 @@ class ProgramU8 final : public Program {
   }
 
   std::vector<float> ValueAsFloats(int value) const override {
-    if (value == plan_.steps.back().output) return {Answer().begin(), Answer().end()};
+    if (IsFloat(value)) {
+      const NhwcView<float> floats = ViewOf<float>(value);
+      return {floats.data, floats.data + floats.num_elements()};  // the head's: without a border
+    }
     const NhwcView<uint8_t> view = ViewOf<uint8_t>(value);
     std::vector<float> values;
     values.reserve(static_cast<size_t>(view.num_elements()));
@@ -145,13 +152,14 @@ class ProgramU8 final : public Program {
   }
 
  private:
+  bool IsFloat(int value) const { return plan_.values[value].is_float(); }
   uint8_t ZeroPoint(int value) const {
     return static_cast<uint8_t>(quantizations_[value].zero_point);
   }
 
   Status PackStep(const Model& model, const PlanStep& step, StepU8& packed) {
     const bool reads_picture = step.input == plan_.steps.front().output;
-    const bool is_answer = step.output == plan_.steps.back().output;
+    const bool makes_floats = IsFloat(step.output);
     if (step.layer.empty()) {
       if (step.kind == StepKind::kAdd || step.kind == StepKind::kRelu || reads_picture) {
         return InvalidData("step \"" + step.name +
@@ -166,7 +174,7 @@ class ProgramU8 final : public Program {
     DEIXIS_RETURN_IF_ERROR(
         CheckLayerSizes(step, shape, NumWeights(folded.weight), folded.bias.size()));
     std::optional<ActivationQuantization> output;
-    if (!is_answer) output = quantizations_[step.output];
+    if (!makes_floats) output = quantizations_[step.output];
     if (reads_picture) {
       if (shape.in_channels != 3 || step.residual != kNoValue) {
         return InvalidData("layer \"" + step.layer + "\": the first layer adds nothing to itself");
@@ -177,7 +185,7 @@ class ProgramU8 final : public Program {
     LayerQuantization quantization{
         .input = quantizations_[step.input], .residual = {}, .output = output};
     if (step.residual != kNoValue) {
-      if (is_answer) {
+      if (makes_floats) {
         return InvalidData("layer \"" + step.layer + "\": the last layer adds to its answer");
       }
       quantization.residual = quantizations_[step.residual];

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "train/soft_argmax.h"
+
 namespace deixis {
 namespace {
 
@@ -137,6 +139,8 @@ torch::Tensor CentroidNetwork::Apply(const Node& node,
       return torch::max_pool2d(input, 3, 2, 1);
     case OpKind::kGlobalAveragePool:
       return input.mean({2, 3});
+    case OpKind::kSoftArgmax:
+      return SoftArgmax(node, input);
     case OpKind::kSubsamplePad: {
       const auto every =
           torch::indexing::Slice(torch::indexing::None, torch::indexing::None, node.stride);

@@ -75,7 +75,14 @@ Status FineTuneJob::Validate() const {
   }
   DEIXIS_RETURN_IF_ERROR(CheckChoice("task", task, {"classify", "locate"}));
   DEIXIS_RETURN_IF_ERROR(CheckChoice("resize", resize, {"auto", "stretch", "crop"}));
-  DEIXIS_RETURN_IF_ERROR(CheckChoice("head", head, {"auto", "pooled", "flatten"}));
+  DEIXIS_RETURN_IF_ERROR(CheckChoice("head", head, {"auto", "pooled", "flatten", "soft-argmax"}));
+  if (head == "soft-argmax" && !locates()) {
+    return UsageError("head: soft-argmax answers with places, and the task is " + task,
+                      "give --task locate, or another head");
+  }
+  if (stages != 0 && stages != 4 && stages != 5) {
+    return UsageError("stages: expected 0, 4 or 5, found " + std::to_string(stages));
+  }
   DEIXIS_RETURN_IF_ERROR(CheckChoice("optimizer", optimizer, {"adam", "sgd"}));
   DEIXIS_RETURN_IF_ERROR(CheckChoice("schedule", schedule, {"cosine", "constant", "step"}));
   DEIXIS_RETURN_IF_ERROR(locates() ? CheckChoice("loss", loss, {"auto", "mse", "huber"})

@@ -31,7 +31,8 @@ struct FineTuneJob {
   // The network.
   int64_t input_px = 0;         // side of the square input; 0: the backbone's
   std::string resize = "auto";  // stretch, crop; auto: stretch where marks could be cut off
-  std::string head = "auto";    // pooled, flatten; auto: flatten for locate
+  std::string head = "auto";    // pooled, flatten, soft-argmax; auto: soft-argmax for locate
+  int stages = 0;               // 4: without layer4; 5: all; 0: 4 with a new soft-argmax head
   bool keep_head = false;       // go on with the backbone's own last layer
   int frozen_stages = 0;        // from the picture on: 1 the stem, 2 layer1 too, ... up to 5
 
@@ -87,7 +88,9 @@ void VisitJob(Job& job, const Visit& visit) {
   visit("resume", "Go on from the checkpoint, if there is one", job.resume);
   visit("input_px", "Side of the network's input; 0 the backbone's", job.input_px);
   visit("resize", "How pictures come to that size: auto, stretch, crop", job.resize);
-  visit("head", "What the last layer sees: auto, pooled, flatten", job.head);
+  visit("head", "How the last layer reads the map: auto, pooled, flatten, soft-argmax", job.head);
+  visit("stages", "Of the backbone's: 4 leaves layer4 out, 5 all, 0 as the head likes it",
+        job.stages);
   visit("keep_head", "Go on with the backbone's own last layer", job.keep_head);
   visit("frozen_stages", "Stages that stay as they are: 1 the stem, 2..5 layer1..layer4 too",
         job.frozen_stages);

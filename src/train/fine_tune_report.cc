@@ -47,7 +47,7 @@ Json StartLine(const FineTuneJob& job, const FineTuneInput& input, const Judgeme
       {"event", "start"},
       {"task", job.task},
       {"architecture", architecture.name},
-      {"head", architecture.HasFlattenHead() ? "flatten" : "pooled"},
+      {"head", HeadNameOf(architecture)},
       {"outputs", architecture.num_outputs},
       {"categories", input.class_names},
       {"tells_presence", judgement.tells_presence},

@@ -58,6 +58,23 @@ std::vector<float> MeanMarks(const SamplePictures& pictures, const Judgement& ju
   return means;
 }
 
+// The rows of a soft-argmax head that attends to every pixel alike. A pixel of the map sees most of
+// where its convolutions are centred, which is half their stride before its own middle.
+std::vector<float> MiddlesOfView(const Architecture& architecture,
+                                 const Preprocessing& preprocessing) {
+  const MapExtents map = LastMapOf(architecture, preprocessing.height_px, preprocessing.width_px);
+  const auto before = [](int64_t extent, int64_t extent_px) {
+    return static_cast<float>(1.0 / static_cast<double>(extent_px) -
+                              1.0 / static_cast<double>(extent));
+  };
+  std::vector<float> rows(static_cast<size_t>(architecture.num_head_rows()));
+  for (int64_t k = 0; k < architecture.num_attended; ++k) {
+    rows[static_cast<size_t>(2 * k)] = before(map.width, preprocessing.width_px);
+    rows[static_cast<size_t>(2 * k + 1)] = before(map.height, preprocessing.height_px);
+  }
+  return rows;
+}
+
 // One fine-tuning under way.
 class FineTuner {
  public:
@@ -151,7 +168,9 @@ Status FineTuner::Prepare() {
   network_ = std::make_unique<TorchNetwork>(architecture_, job_.seed);
   network_->Load(input_.backbone, job_.keep_head);
   if (job_.locates() && !job_.keep_head) {
-    network_->StartHeadAt(MeanMarks(input_.training, judgement_, architecture_.num_outputs));
+    network_->StartHeadAt(architecture_.HasSoftArgmaxHead()
+                              ? MiddlesOfView(architecture_, preprocessing_)
+                              : MeanMarks(input_.training, judgement_, architecture_.num_outputs));
   }
   network_->to(device_);
   if (network_->lacks_statistics()) {
@@ -490,18 +509,27 @@ bool TellsPresence(const FineTuneJob& job, const FineTuneInput& input) {
 Result<Architecture> ArchitectureFor(const FineTuneJob& job, const Model& backbone,
                                      const Preprocessing& preprocessing, int64_t num_categories,
                                      bool tells_presence) {
+  const std::string head = job.keep_head        ? std::string(HeadNameOf(backbone.architecture))
+                           : job.head != "auto" ? job.head
+                           : job.locates()      ? "soft-argmax"
+                                                : "pooled";
   Architecture architecture = backbone.architecture;
+  // A soft-argmax head wants a fine map more than it wants the last stage's view of the whole.
+  const bool drops_layer4 =
+      job.stages == 4 || (job.stages == 0 && head == "soft-argmax" && !job.keep_head);
+  const Architecture* cut = WithoutLayer4(architecture);
+  if (drops_layer4 && cut != nullptr) architecture = *cut;
   architecture.num_outputs = num_categories * (!job.locates() ? 1 : tells_presence ? 3 : 2);
-  const bool flattens = job.keep_head
-                            ? backbone.architecture.HasFlattenHead()
-                            : job.head == "flatten" || (job.head == "auto" && job.locates());
   const int64_t pixels =
       LastMapOf(architecture, preprocessing.height_px, preprocessing.width_px).num_pixels();
   // A map of one pixel is its own mean.
-  architecture.flattened_pixels = flattens && pixels > 1 ? pixels : 0;
+  architecture.flattened_pixels = head == "flatten" && pixels > 1 ? pixels : 0;
+  architecture.num_attended = head == "soft-argmax" ? num_categories : 0;
   if (!job.keep_head) return architecture;
   if (architecture.num_outputs != backbone.architecture.num_outputs ||
+      architecture.num_attended != backbone.architecture.num_attended ||
       architecture.flattened_pixels != backbone.architecture.flattened_pixels ||
+      architecture.name != backbone.architecture.name ||
       (backbone.task == Task::kLocate) != job.locates()) {
     return InvalidData("--keep-head: expected a backbone with " +
                            std::to_string(architecture.num_outputs) + " outputs for this task at " +

@@ -147,8 +147,49 @@ TEST(FineTune, LearnsToLocate) {
   const auto model = LoadModel(job.out);
   ASSERT_TRUE(model.ok()) << model.error().message;
   EXPECT_EQ(model->task, Task::kLocate);
-  EXPECT_EQ(model->architecture.flattened_pixels, 16);  // 4x4
+  EXPECT_TRUE(model->architecture.HasSoftArgmaxHead());
   EXPECT_FALSE(model->tells_presence);
+}
+
+TEST(FineTune, LearnsToLocateOnEveryPixel) {
+  FineTuneJob job = Job("locates_flatten");
+  job.task = "locate";
+  job.head = "flatten";
+  job.epochs = 14;
+  const Outcome outcome = Tune(job, Input(job));
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status.error().message;
+  EXPECT_LT(outcome.Last("done")->at("held_out").at("mean_error_px").get<double>(), 1.6);
+  const auto model = LoadModel(job.out);
+  ASSERT_TRUE(model.ok()) << model.error().message;
+  EXPECT_EQ(model->architecture.flattened_pixels, 16);  // 4x4
+}
+
+// A finer map is worth more to a place than the last stage is.
+TEST(ArchitectureFor, APlaceIsSoughtWithoutTheLastStage) {
+  Model backbone;
+  backbone.architecture = *FindArchitecture("resnet18");
+  FineTuneJob job;
+  job.task = "locate";
+  const auto made = [&] {
+    return *ArchitectureFor(job, backbone, backbone.preprocessing, /*num_categories=*/2,
+                            /*tells_presence=*/true);
+  };
+  EXPECT_EQ(made().name, "resnet18-c4");
+  EXPECT_EQ(made().num_attended, 2);
+  EXPECT_EQ(made().num_outputs, 6);
+  job.stages = 5;
+  EXPECT_EQ(made().name, "resnet18");
+  EXPECT_TRUE(made().HasSoftArgmaxHead());
+  job.stages = 0;
+  job.head = "flatten";
+  EXPECT_EQ(made().name, "resnet18");
+  EXPECT_EQ(made().flattened_pixels, 49);
+  job.stages = 4;
+  EXPECT_EQ(made().flattened_pixels, 14 * 14);
+  job.task = "classify";
+  job.head = "auto";
+  EXPECT_EQ(made().name, "resnet18-c4");
+  EXPECT_EQ(made().num_attended, 0);
 }
 
 TEST(FineTune, LearnsWhetherItIsThere) {
@@ -303,6 +344,31 @@ TEST(TorchNetwork, AFlattenHeadAnswersAsTheGraphSays) {
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_NEAR(answers[0][static_cast<int64_t>(i)].item<double>(), expected.value[i], bound[i]);
     EXPECT_LT(bound[i], 0.01 * std::abs(expected.value[i]) + 0.01);
+  }
+}
+
+TEST(TorchNetwork, ASoftArgmaxHeadAnswersAsTheGraphSays) {
+  Architecture architecture = *FindArchitecture("resnet20-cifar");
+  for (const bool tells_presence : {true, false}) {
+    architecture.num_attended = 2;
+    architecture.num_outputs = tells_presence ? 6 : 4;
+    TorchNetwork network(architecture, 4);
+    network.eval();
+    const torch::NoGradGuard no_gradient;
+    const Model model = network.ToModel();
+    Rng rng(3);
+    std::vector<float> input(16 * 12 * 3);  // a map of 4x3
+    for (float& value : input) value = static_cast<float>(rng.Normal());
+    const torch::Tensor batch =
+        torch::from_blob(input.data(), {1, 16, 12, 3}).permute({0, 3, 1, 2});
+    const torch::Tensor answers = network.Forward(batch);
+    ASSERT_EQ(answers.size(1), architecture.num_outputs);
+    const testing::Interpreter interpreter(model, /*tracks_errors=*/false);
+    const std::vector<double> expected = interpreter.Run(input, 16, 12).back().value;
+    for (int64_t i = 0; i < architecture.num_outputs; ++i) {
+      EXPECT_NEAR(answers[0][i].item<double>(), expected[static_cast<size_t>(i)],
+                  1e-4 * (1 + std::abs(expected[static_cast<size_t>(i)])));
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "train/processes.h"
 #include "train/shared_batch_norm.h"
+#include "train/soft_argmax.h"
 
 namespace deixis {
 namespace {
@@ -72,14 +73,14 @@ TorchNetwork::TorchNetwork(const Architecture& architecture, uint64_t seed)
   for (const Node& node : graph_.nodes) {
     const std::string& name = node.name;
     const int64_t size = node.filter_size;
-    if (node.kind == OpKind::kConv2d) {
-      const auto fan = static_cast<double>(node.out_channels * size * size);
-      Register(name + ".weight",
-               HeNormal({node.out_channels, node.in_channels, size, size}, fan, rng), true);
-    } else if (node.kind == OpKind::kLinear) {
-      const auto fan = static_cast<double>(2 * node.in_channels);  // no ReLU follows
-      Register(name + ".weight", HeNormal({node.out_channels, node.in_channels}, fan, rng), true);
-      Register(name + ".bias", torch::zeros({node.out_channels}), true);
+    if (node.kind == OpKind::kConv2d || node.kind == OpKind::kLinear) {
+      Shape shape = {node.out_channels, node.in_channels};
+      if (node.kind == OpKind::kConv2d) shape.insert(shape.end(), 2, size);
+      // A ReLU follows, but for the head.
+      const auto fan = static_cast<double>(node.has_bias ? 2 * node.in_channels
+                                                         : node.out_channels * size * size);
+      Register(name + ".weight", HeNormal(shape, fan, rng), true);
+      if (node.has_bias) Register(name + ".bias", torch::zeros({node.out_channels}), true);
     } else if (node.kind == OpKind::kBatchNorm) {
       Register(name + ".weight", torch::ones({node.out_channels}), true);
       Register(name + ".bias", torch::zeros({node.out_channels}), true);
@@ -104,7 +105,9 @@ torch::Tensor TorchNetwork::Apply(const Node& node, const std::vector<torch::Ten
   const torch::Tensor& input = values[static_cast<size_t>(node.inputs.at(0))];
   switch (node.kind) {
     case OpKind::kConv2d:
-      return torch::conv2d(input, Parameter(node.name + ".weight"), {}, node.stride, node.padding);
+      return torch::conv2d(input, Parameter(node.name + ".weight"),
+                           node.has_bias ? Parameter(node.name + ".bias") : torch::Tensor(),
+                           node.stride, node.padding);
     case OpKind::kBatchNorm:
       return ApplyBatchNorm(node, input);
     case OpKind::kRelu:
@@ -118,6 +121,8 @@ torch::Tensor TorchNetwork::Apply(const Node& node, const std::vector<torch::Ten
     case OpKind::kLinear:
       return torch::linear(input.flatten(1), Parameter(node.name + ".weight"),
                            Parameter(node.name + ".bias"));
+    case OpKind::kSoftArgmax:
+      return SoftArgmax(node, input);
     case OpKind::kSubsamplePad:
       return SubsamplePad(node, input);
   }
@@ -211,11 +216,13 @@ void TorchNetwork::Load(const Model& model, bool with_head) {
     parameter.copy_(FromFloats(values, parameter.sizes()));
   };
   for (const auto& [name, layer] : model.layers) {
-    const Node& node = *FindNode(graph_, name);
-    if (node.kind == OpKind::kLinear && !with_head) continue;
+    const Node* found = FindNode(graph_, name);
+    if (found == nullptr) continue;  // of a stage that this network leaves out
+    const Node& node = *found;
+    if (node.has_bias && !with_head) continue;
     set(name + ".weight", DenseWeights(layer));
     if (!layer.bias) continue;
-    if (node.kind == OpKind::kLinear) {
+    if (node.has_bias) {
       set(name + ".bias", layer.bias->ToFloats());
       continue;
     }
@@ -228,6 +235,7 @@ void TorchNetwork::Load(const Model& model, bool with_head) {
     torch::Tensor(Parameter(norm + ".running_var")).fill_(1 - kBatchNormEpsilon);
   }
   for (const auto& [name, norm] : model.batch_norms) {
+    if (FindNode(graph_, name) == nullptr) continue;
     set(name + ".weight", norm.weight.ToFloats());
     set(name + ".bias", norm.bias.ToFloats());
     set(name + ".running_mean", norm.running_mean.ToFloats());
@@ -241,11 +249,10 @@ Model TorchNetwork::ToModel() const {
   model.graph = graph_;
   const auto take = [&](const std::string& name) { return ToTensor(Parameter(name)); };
   for (const Node& node : graph_.nodes) {
-    if (node.kind == OpKind::kConv2d) {
-      model.layers[node.name] = {.weight = take(node.name + ".weight"), .bias = std::nullopt};
-    } else if (node.kind == OpKind::kLinear) {
-      model.layers[node.name] = {.weight = take(node.name + ".weight"),
-                                 .bias = take(node.name + ".bias")};
+    if (node.kind == OpKind::kConv2d || node.kind == OpKind::kLinear) {
+      LayerParameters& layer = model.layers[node.name];
+      layer.weight = take(node.name + ".weight");
+      if (node.has_bias) layer.bias = take(node.name + ".bias");
     } else if (node.kind == OpKind::kBatchNorm) {
       model.batch_norms[node.name] = {.weight = take(node.name + ".weight"),
                                       .bias = take(node.name + ".bias"),

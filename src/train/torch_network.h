@@ -29,12 +29,12 @@ class TorchNetwork : public torch::nn::Module {
   // `input` is normalised, [N, 3, H, W]; the answer is the head's output, [N, num_outputs].
   torch::Tensor Forward(const torch::Tensor& input);
 
-  // Takes the weights of `model`, which has this architecture but perhaps another head:
-  // without `with_head` that stays as it is. Weights that are palettized are taken as the numbers
-  // they stand for.
+  // Takes the weights of `model`, which has this architecture but perhaps another head and a stage
+  // more at its end: without `with_head` the head stays as it is. Weights that are palettized are
+  // taken as the numbers they stand for.
   void Load(const Model& model, bool with_head = true);
 
-  // A head that answers `bias`, [num_outputs], whatever it sees.
+  // A head whose rows are `bias`, [num_head_rows], whatever it sees.
   void StartHeadAt(const std::vector<float>& bias);
 
   // Whether Load() found batch norms folded into their convolutions, as in a compressed model. They

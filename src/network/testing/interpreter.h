@@ -94,6 +94,8 @@ class Interpreter {
         return GlobalAveragePool(x);
       case OpKind::kLinear:
         return Linear(node, x);
+      case OpKind::kSoftArgmax:
+        return SoftArgmax(node, x);
       case OpKind::kSubsamplePad:
         return SubsamplePad(node, x);
     }
@@ -252,6 +254,28 @@ class Interpreter {
       }
       y.value[o] = sum.value;
       if (tracks_errors_) y.sigma[o] = SigmaOf(sum);
+    }
+    return y;
+  }
+
+  // Errors are not followed through it: they would be those of a quotient.
+  Activation SoftArgmax(const Node& node, const Activation& x) const {
+    Activation y = Make(1, 1, node.out_channels);
+    const int64_t num_categories = x.channels - y.channels;
+    for (int64_t j = 0; j < y.channels; ++j) {
+      const bool is_place = j < 2 * num_categories;
+      const int64_t category = is_place ? j / 2 : j - 2 * num_categories;
+      double weights = 0;
+      for (int64_t p = 0; p < x.height * x.width; ++p) {
+        const double* pixel = x.value.data() + p * x.channels;
+        const double weight = std::exp(pixel[y.channels + category]);
+        const double middle =
+            j % 2 == 0 ? (static_cast<double>(p % x.width) + 0.5) / static_cast<double>(x.width)
+                       : (static_cast<double>(p / x.width) + 0.5) / static_cast<double>(x.height);
+        weights += weight;
+        y.value[j] += weight * (pixel[j] + (is_place ? 2 * middle - 1 : 0));
+      }
+      y.value[j] /= weights;
     }
     return y;
   }

@@ -29,11 +29,10 @@ inline Model AssembleModel(const Architecture& architecture, const TensorFile& f
     return tensor == nullptr ? Tensor() : *tensor;
   };
   for (const Node& node : model.graph.nodes) {
-    if (node.kind == OpKind::kConv2d) {
-      model.layers[node.name] = {.weight = get(node.name + ".weight"), .bias = std::nullopt};
-    } else if (node.kind == OpKind::kLinear) {
-      model.layers[node.name] = {.weight = get(node.name + ".weight"),
-                                 .bias = get(node.name + ".bias")};
+    if (node.kind == OpKind::kConv2d || node.kind == OpKind::kLinear) {
+      LayerParameters& layer = model.layers[node.name];
+      layer.weight = get(node.name + ".weight");
+      if (node.has_bias) layer.bias = get(node.name + ".bias");
     } else if (node.kind == OpKind::kBatchNorm) {
       model.batch_norms[node.name] = {.weight = get(node.name + ".weight"),
                                       .bias = get(node.name + ".bias"),

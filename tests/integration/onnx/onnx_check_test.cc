@@ -129,15 +129,21 @@ class OnnxCheck : public ::testing::Test {
   std::string optimized_;  // the graph as the engine runs it
 };
 
-// `name` is that of a known architecture, "-flatten" behind it for a head on every pixel.
+// `name` is that of a known architecture, "-flatten" behind it for a head on every pixel,
+// "-attend" for a soft-argmax head.
 Model SyntheticModel(std::string name, int64_t height_px, int64_t width_px) {
-  constexpr std::string_view kFlatten = "-flatten";
-  const bool is_flatten = name.ends_with(kFlatten);
-  if (is_flatten) name.resize(name.size() - kFlatten.size());
+  const auto has_suffix = [&](std::string_view suffix) {
+    if (!name.ends_with(suffix)) return false;
+    name.resize(name.size() - suffix.size());
+    return true;
+  };
+  const bool is_flatten = has_suffix("-flatten");
+  const bool attends = has_suffix("-attend");
   Architecture architecture = *FindArchitecture(name);
   if (is_flatten) {
     architecture.flattened_pixels = LastMapOf(architecture, height_px, width_px).num_pixels();
   }
+  if (attends) architecture.num_attended = 2;
   const TensorFile file = testing::SyntheticFile(architecture, /*num_outputs=*/6, /*seed=*/3);
   auto model = ModelFromTensors(file);
   if (!model.ok()) {
@@ -170,8 +176,8 @@ TEST_P(OnnxCheckArchitecture, GivesWhatOurExecutorGives) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Known, OnnxCheckArchitecture,
-                         ::testing::Values("resnet18", "resnet18-flatten", "resnet50",
-                                           "resnet20-cifar", "resnet20-cifar-b"),
+                         ::testing::Values("resnet18", "resnet18-flatten", "resnet18-c4-attend",
+                                           "resnet50", "resnet20-cifar", "resnet20-cifar-b"),
                          [](const auto& test) {
                            std::string name = test.param;
                            std::erase(name, '-');

@@ -1,0 +1,151 @@
+// Heads that answer with a soft-argmax: in fp32 as plain loops compute them, in integers the same
+// bits on every instruction set, and laid out ahead of time.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/rng.h"
+#include "base/testing/compare.h"
+#include "kernels/targets.h"
+#include "kernels/testing/targets_to_test.h"
+#include "network/testing/interpreter.h"
+#include "network/testing/synthetic.h"
+#include "runtime/embedded_layout.h"
+#include "runtime/executor.h"
+#include "runtime/testing/quantized_model.h"
+#include "runtime/testing/tiny_model.h"
+
+namespace deixis {
+namespace {
+
+using testing::FirstBitDifference;
+using ::testing::HasSubstr;
+using testing::QuantizeActivations;
+
+constexpr int64_t kHeight = 24;
+constexpr int64_t kWidth = 20;
+
+// Two categories with presence; the last map has 6x5 pixels of 64 channels.
+Model MakeModel() {
+  Architecture architecture = *FindArchitecture("resnet20-cifar");
+  architecture.blocks_per_stage = {1, 1, 1};
+  architecture.num_outputs = 6;
+  architecture.num_attended = 2;
+  Model model = testing::AssembleModel(architecture, testing::SyntheticFile(architecture, 6, 3));
+  model.preprocessing.height_px = kHeight;
+  model.preprocessing.width_px = kWidth;
+  return model;
+}
+
+std::vector<uint8_t> Picture() {
+  Rng rng(7);
+  std::vector<uint8_t> pixels(kHeight * kWidth * 3);
+  for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(rng.Below(256));
+  return pixels;
+}
+
+Executor MakeExecutor(const Model& model, int num_threads = 1) {
+  auto executor = Executor::Create(model, {.num_threads = num_threads});
+  EXPECT_TRUE(executor.ok()) << executor.error().message;
+  return std::move(*executor);
+}
+
+std::vector<float> Answer(const Model& model, int num_threads = 1) {
+  Executor executor = MakeExecutor(model, num_threads);
+  const std::span<const float> answer = executor.Run(Picture());
+  return {answer.begin(), answer.end()};
+}
+
+double LargestDifference(std::span<const float> a, std::span<const double> b) {
+  EXPECT_EQ(a.size(), b.size());
+  double largest = 0;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    largest = std::max(largest, std::abs(a[i] - b[i]));
+  }
+  return largest;
+}
+
+TEST(SoftArgmaxHead, AgreesWithTheInterpreterOnEveryTarget) {
+  const Model model = MakeModel();
+  const std::vector<float> input = testing::SyntheticInput(kHeight, kWidth, 4);
+  const std::vector<double> expected =
+      testing::Interpreter(model, /*tracks_errors=*/false).Run(input, kHeight, kWidth).back().value;
+  ASSERT_EQ(expected.size(), 6u);
+  for (const KernelTarget& target : SupportedKernelTargets()) {
+    const ScopedKernelTarget forced(target);
+    Executor executor = MakeExecutor(model);
+    EXPECT_LT(LargestDifference(executor.RunNormalized(input), expected), 1e-3) << target.name;
+  }
+  // Attention and what it weighs, taken for one another, are far from that.
+  Model turned = model;
+  std::vector<float> weights = DenseWeights(model.layers.at("linear"));
+  std::rotate(weights.begin(), weights.begin() + 64, weights.end());
+  turned.layers.at("linear").weight = Tensor::FromVector({8, 64, 1, 1}, std::move(weights));
+  Executor executor = MakeExecutor(turned);
+  EXPECT_GT(LargestDifference(executor.RunNormalized(input), expected), 0.1);
+}
+
+TEST(SoftArgmaxHead, InIntegersItIsNearTheNetworkInFloat) {
+  Model model = MakeModel();
+  const std::vector<float> expected = Answer(model);
+  QuantizeActivations(model, Picture());
+  const std::vector<float> actual = Answer(model);
+  for (size_t o = 0; o < expected.size(); ++o) {
+    EXPECT_NEAR(actual[o], expected[o], 0.2) << "output " << o;
+  }
+}
+
+TEST(SoftArgmaxHead, SameBitsOnEveryTargetAndThreadCount) {
+  Model model = MakeModel();
+  testing::PalettizeLayers(model, 16, 4, 16);
+  QuantizeActivations(model, Picture());
+  const std::vector<float> expected = Answer(model);
+  for (const KernelTarget& target : testing::TargetsToTest()) {
+    const ScopedKernelTarget forced(target);
+    for (const int num_threads : {1, 3}) {
+      const auto difference = FirstBitDifference<float>(Answer(model, num_threads), expected);
+      EXPECT_FALSE(difference) << target.FullName() << ": " << *difference;
+    }
+  }
+}
+
+TEST(SoftArgmaxHead, LaidOutAheadOfTimeItRunsAsTheExecutorDoes) {
+  Model model = MakeModel();
+  testing::PalettizeLayers(model, 16, 4, 16);
+  QuantizeActivations(model, Picture());
+  const auto layout = LayOutEmbedded(model);
+  ASSERT_TRUE(layout.ok()) << layout.error().message;
+  const DeixisNetwork network = layout->network();
+  EXPECT_EQ(network.num_outputs, 6);
+  AlignedVector<std::byte> arena(static_cast<size_t>(network.arena_bytes));
+  std::vector<float> answer(6);
+  DeixisRun(&network, arena.data(), Picture().data(), answer.data());
+  const auto difference = FirstBitDifference<float>(answer, Answer(model));
+  EXPECT_FALSE(difference) << *difference;
+  EXPECT_THAT(EmbeddedSource(*layout, "tip", /*is_header=*/true), HasSubstr("{kDeixisSoftArgmax,"));
+}
+
+// It answers for pictures of any size, unlike a head that counts the map's pixels.
+TEST(SoftArgmaxHead, TakesPicturesOfAnotherSize) {
+  Model model = MakeModel();
+  model.preprocessing.width_px = 32;
+  const auto executor = Executor::Create(model);
+  EXPECT_TRUE(executor.ok()) << executor.error().message;
+}
+
+TEST(SoftArgmaxHead, EndsTheNetworkOrIsRefused) {
+  Model model = MakeModel();
+  model.graph.nodes.push_back({.kind = OpKind::kRelu,
+                               .name = "more",
+                               .inputs = {static_cast<int>(model.graph.nodes.size())}});
+  const auto executor = Executor::Create(model);
+  ASSERT_FALSE(executor.ok());
+  EXPECT_THAT(executor.error().message, HasSubstr("soft-argmax \"soft_argmax\": expected to end"));
+}
+
+}  // namespace
+}  // namespace deixis
