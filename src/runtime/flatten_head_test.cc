@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/rng.h"
 #include "base/testing/compare.h"
 #include "kernels/targets.h"
 #include "kernels/testing/targets_to_test.h"
@@ -18,50 +17,24 @@
 #include "runtime/embedded_layout.h"
 #include "runtime/executor.h"
 #include "runtime/testing/error_analysis.h"
+#include "runtime/testing/map_head.h"
 #include "runtime/testing/quantized_model.h"
-#include "runtime/testing/tiny_model.h"
 
 namespace deixis {
 namespace {
 
+using testing::AnswerOf;
 using testing::FirstBitDifference;
 using testing::FirstOutOfBound;
 using ::testing::HasSubstr;
+using testing::MakeExecutor;
+using testing::MapHeadPicture;
 using testing::QuantizeActivations;
 
-constexpr int64_t kHeight = 24;
-constexpr int64_t kWidth = 20;
+constexpr int64_t kHeight = testing::kMapHeadHeight;
+constexpr int64_t kWidth = testing::kMapHeadWidth;
 
-// Its last map has 6x5 pixels of 64 channels.
-Model MakeModel() {
-  Architecture architecture = *FindArchitecture("resnet20-cifar");
-  architecture.blocks_per_stage = {1, 1, 1};
-  architecture.num_outputs = 5;
-  architecture.flattened_pixels = 30;
-  Model model = testing::AssembleModel(architecture, testing::SyntheticFile(architecture, 5, 3));
-  model.preprocessing.height_px = kHeight;
-  model.preprocessing.width_px = kWidth;
-  return model;
-}
-
-std::vector<uint8_t> Picture() {
-  Rng rng(7);
-  std::vector<uint8_t> pixels(kHeight * kWidth * 3);
-  for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(rng.Below(256));
-  return pixels;
-}
-
-Executor MakeExecutor(const Model& model, int num_threads = 1) {
-  auto executor = Executor::Create(model, {.num_threads = num_threads});
-  EXPECT_TRUE(executor.ok()) << executor.error().message;
-  return std::move(*executor);
-}
-
-std::vector<float> Answer(const Model& model, int num_threads = 1) {
-  Executor executor = MakeExecutor(model, num_threads);
-  const std::span<const float> answer = executor.Run(Picture());
-  return {answer.begin(), answer.end()};
-}
+Model MakeModel() { return testing::MapHeadModel({.num_outputs = 5, .flattened_pixels = 30}); }
 
 PalettizedTensor& HeadOf(Model& model) {
   return std::get<PalettizedTensor>(model.layers.at("linear").weight);
@@ -95,9 +68,9 @@ TEST(FlattenHead, AgreesWithTheInterpreterOnEveryTarget) {
 
 TEST(FlattenHead, InIntegersItIsNearTheNetworkInFloat) {
   Model model = MakeModel();
-  const std::vector<float> expected = Answer(model);
-  QuantizeActivations(model, Picture());
-  const std::vector<float> actual = Answer(model);
+  const std::vector<float> expected = AnswerOf(model);
+  QuantizeActivations(model, MapHeadPicture());
+  const std::vector<float> actual = AnswerOf(model);
   const auto [low, high] = std::ranges::minmax(expected);
   for (size_t o = 0; o < expected.size(); ++o) {
     EXPECT_NEAR(actual[o], expected[o], 0.1 * (high - low)) << "output " << o;
@@ -107,12 +80,12 @@ TEST(FlattenHead, InIntegersItIsNearTheNetworkInFloat) {
 TEST(FlattenHead, SameBitsOnEveryTargetAndThreadCount) {
   Model model = MakeModel();
   testing::PalettizeLayers(model, 16, 4, 16);
-  QuantizeActivations(model, Picture());
-  const std::vector<float> expected = Answer(model);
+  QuantizeActivations(model, MapHeadPicture());
+  const std::vector<float> expected = AnswerOf(model);
   for (const KernelTarget& target : testing::TargetsToTest()) {
     const ScopedKernelTarget forced(target);
     for (const int num_threads : {1, 3}) {
-      const auto difference = FirstBitDifference<float>(Answer(model, num_threads), expected);
+      const auto difference = FirstBitDifference<float>(AnswerOf(model, num_threads), expected);
       EXPECT_FALSE(difference) << target.FullName() << ": " << *difference;
     }
   }
@@ -123,41 +96,41 @@ TEST(FlattenHead, SameBitsOnEveryTargetAndThreadCount) {
 TEST(FlattenHead, EveryFormOfTheWeightsIsTheSame) {
   Model model = MakeModel();
   testing::PalettizeLayers(model, 16, 4, 16);
-  QuantizeActivations(model, Picture());
-  const std::vector<float> expected = Answer(model);
+  QuantizeActivations(model, MapHeadPicture());
+  const std::vector<float> expected = AnswerOf(model);
   Model in_panels = model;
   HeadOf(in_panels) = ToPanels(HeadOf(model));
-  const auto turned = FirstBitDifference<float>(Answer(in_panels), expected);
+  const auto turned = FirstBitDifference<float>(AnswerOf(in_panels), expected);
   EXPECT_FALSE(turned) << *turned;
   Model as_int8 = MakeModel();
   testing::PalettizeLayers(as_int8, 16, 4, 200);
   as_int8.activations = model.activations;
   ASSERT_FALSE(RunsOnIndices(HeadOf(as_int8)));
-  const auto difference = FirstBitDifference<float>(Answer(as_int8), expected);
+  const auto difference = FirstBitDifference<float>(AnswerOf(as_int8), expected);
   EXPECT_FALSE(difference) << *difference;
 }
 
 TEST(FlattenHead, LaidOutAheadOfTimeItRunsAsTheExecutorDoes) {
   Model model = MakeModel();
   testing::PalettizeLayers(model, 16, 4, 16);
-  QuantizeActivations(model, Picture());
+  QuantizeActivations(model, MapHeadPicture());
   const auto layout = LayOutEmbedded(model);
   ASSERT_TRUE(layout.ok()) << layout.error().message;
   const DeixisNetwork network = layout->network();
   AlignedVector<std::byte> arena(static_cast<size_t>(network.arena_bytes));
   std::vector<float> answer(5);
-  DeixisRun(&network, arena.data(), Picture().data(), answer.data());
-  const auto difference = FirstBitDifference<float>(answer, Answer(model));
+  DeixisRun(&network, arena.data(), MapHeadPicture().data(), answer.data());
+  const auto difference = FirstBitDifference<float>(answer, AnswerOf(model));
   EXPECT_FALSE(difference) << *difference;
 }
 
 TEST(FlattenHead, WhatItReadIsThereAfterwards) {
   const Model model = MakeModel();
   Executor executor = MakeExecutor(model);
-  executor.Run(Picture());
+  executor.Run(MapHeadPicture());
   std::vector<float> seen;
   const std::vector<float> read = executor.HeadInput();
-  executor.Observe(Picture(), [&](const ObservedValue& value) {
+  executor.Observe(MapHeadPicture(), [&](const ObservedValue& value) {
     if (!value.is_answer) seen.assign(value.elements.begin(), value.elements.end());
   });
   ASSERT_EQ(read.size(), 30u * 64);

@@ -3,12 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/rng.h"
 #include "base/testing/compare.h"
 #include "kernels/targets.h"
 #include "kernels/testing/targets_to_test.h"
@@ -16,49 +16,24 @@
 #include "network/testing/synthetic.h"
 #include "runtime/embedded_layout.h"
 #include "runtime/executor.h"
+#include "runtime/testing/map_head.h"
 #include "runtime/testing/quantized_model.h"
-#include "runtime/testing/tiny_model.h"
 
 namespace deixis {
 namespace {
 
+using testing::AnswerOf;
 using testing::FirstBitDifference;
 using ::testing::HasSubstr;
+using testing::MakeExecutor;
+using testing::MapHeadPicture;
 using testing::QuantizeActivations;
 
-constexpr int64_t kHeight = 24;
-constexpr int64_t kWidth = 20;
+constexpr int64_t kHeight = testing::kMapHeadHeight;
+constexpr int64_t kWidth = testing::kMapHeadWidth;
 
-// Two categories with presence; the last map has 6x5 pixels of 64 channels.
-Model MakeModel() {
-  Architecture architecture = *FindArchitecture("resnet20-cifar");
-  architecture.blocks_per_stage = {1, 1, 1};
-  architecture.num_outputs = 6;
-  architecture.num_attended = 2;
-  Model model = testing::AssembleModel(architecture, testing::SyntheticFile(architecture, 6, 3));
-  model.preprocessing.height_px = kHeight;
-  model.preprocessing.width_px = kWidth;
-  return model;
-}
-
-std::vector<uint8_t> Picture() {
-  Rng rng(7);
-  std::vector<uint8_t> pixels(kHeight * kWidth * 3);
-  for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(rng.Below(256));
-  return pixels;
-}
-
-Executor MakeExecutor(const Model& model, int num_threads = 1) {
-  auto executor = Executor::Create(model, {.num_threads = num_threads});
-  EXPECT_TRUE(executor.ok()) << executor.error().message;
-  return std::move(*executor);
-}
-
-std::vector<float> Answer(const Model& model, int num_threads = 1) {
-  Executor executor = MakeExecutor(model, num_threads);
-  const std::span<const float> answer = executor.Run(Picture());
-  return {answer.begin(), answer.end()};
-}
+// Two categories with presence.
+Model MakeModel() { return testing::MapHeadModel({.num_outputs = 6, .num_attended = 2}); }
 
 double LargestDifference(std::span<const float> a, std::span<const double> b) {
   EXPECT_EQ(a.size(), b.size());
@@ -91,9 +66,9 @@ TEST(SoftArgmaxHead, AgreesWithTheInterpreterOnEveryTarget) {
 
 TEST(SoftArgmaxHead, InIntegersItIsNearTheNetworkInFloat) {
   Model model = MakeModel();
-  const std::vector<float> expected = Answer(model);
-  QuantizeActivations(model, Picture());
-  const std::vector<float> actual = Answer(model);
+  const std::vector<float> expected = AnswerOf(model);
+  QuantizeActivations(model, MapHeadPicture());
+  const std::vector<float> actual = AnswerOf(model);
   for (size_t o = 0; o < expected.size(); ++o) {
     EXPECT_NEAR(actual[o], expected[o], 0.2) << "output " << o;
   }
@@ -102,12 +77,12 @@ TEST(SoftArgmaxHead, InIntegersItIsNearTheNetworkInFloat) {
 TEST(SoftArgmaxHead, SameBitsOnEveryTargetAndThreadCount) {
   Model model = MakeModel();
   testing::PalettizeLayers(model, 16, 4, 16);
-  QuantizeActivations(model, Picture());
-  const std::vector<float> expected = Answer(model);
+  QuantizeActivations(model, MapHeadPicture());
+  const std::vector<float> expected = AnswerOf(model);
   for (const KernelTarget& target : testing::TargetsToTest()) {
     const ScopedKernelTarget forced(target);
     for (const int num_threads : {1, 3}) {
-      const auto difference = FirstBitDifference<float>(Answer(model, num_threads), expected);
+      const auto difference = FirstBitDifference<float>(AnswerOf(model, num_threads), expected);
       EXPECT_FALSE(difference) << target.FullName() << ": " << *difference;
     }
   }
@@ -116,15 +91,15 @@ TEST(SoftArgmaxHead, SameBitsOnEveryTargetAndThreadCount) {
 TEST(SoftArgmaxHead, LaidOutAheadOfTimeItRunsAsTheExecutorDoes) {
   Model model = MakeModel();
   testing::PalettizeLayers(model, 16, 4, 16);
-  QuantizeActivations(model, Picture());
+  QuantizeActivations(model, MapHeadPicture());
   const auto layout = LayOutEmbedded(model);
   ASSERT_TRUE(layout.ok()) << layout.error().message;
   const DeixisNetwork network = layout->network();
   EXPECT_EQ(network.num_outputs, 6);
   AlignedVector<std::byte> arena(static_cast<size_t>(network.arena_bytes));
   std::vector<float> answer(6);
-  DeixisRun(&network, arena.data(), Picture().data(), answer.data());
-  const auto difference = FirstBitDifference<float>(answer, Answer(model));
+  DeixisRun(&network, arena.data(), MapHeadPicture().data(), answer.data());
+  const auto difference = FirstBitDifference<float>(answer, AnswerOf(model));
   EXPECT_FALSE(difference) << *difference;
   EXPECT_THAT(EmbeddedSource(*layout, "tip", /*is_header=*/true), HasSubstr("{kDeixisSoftArgmax,"));
 }

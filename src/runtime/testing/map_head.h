@@ -1,0 +1,56 @@
+// A small network whose head reads the pixels of its last map, and what it answers: for the tests
+// of such heads.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/rng.h"
+#include "network/model.h"
+#include "network/testing/synthetic.h"
+#include "runtime/executor.h"
+#include "runtime/testing/tiny_model.h"
+
+namespace deixis::testing {
+
+inline constexpr int64_t kMapHeadHeight = 24;
+inline constexpr int64_t kMapHeadWidth = 20;
+
+// Its last map has 6x5 pixels of 64 channels; `head` has the numbers of the head.
+inline Model MapHeadModel(const Architecture& head) {
+  Architecture architecture = *FindArchitecture("resnet20-cifar");
+  architecture.blocks_per_stage = {1, 1, 1};
+  architecture.num_outputs = head.num_outputs;
+  architecture.flattened_pixels = head.flattened_pixels;
+  architecture.num_attended = head.num_attended;
+  Model model = AssembleModel(architecture, SyntheticFile(architecture, head.num_outputs, 3));
+  model.preprocessing.height_px = kMapHeadHeight;
+  model.preprocessing.width_px = kMapHeadWidth;
+  return model;
+}
+
+inline std::vector<uint8_t> MapHeadPicture() {
+  Rng rng(7);
+  std::vector<uint8_t> pixels(kMapHeadHeight * kMapHeadWidth * 3);
+  for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(rng.Below(256));
+  return pixels;
+}
+
+inline Executor MakeExecutor(const Model& model, int num_threads = 1) {
+  auto executor = Executor::Create(model, {.num_threads = num_threads});
+  EXPECT_TRUE(executor.ok()) << executor.error().message;
+  return std::move(*executor);
+}
+
+// To MapHeadPicture().
+inline std::vector<float> AnswerOf(const Model& model, int num_threads = 1) {
+  Executor executor = MakeExecutor(model, num_threads);
+  const std::span<const float> answer = executor.Run(MapHeadPicture());
+  return {answer.begin(), answer.end()};
+}
+
+}  // namespace deixis::testing
