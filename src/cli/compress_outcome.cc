@@ -171,6 +171,10 @@ std::string OutcomeText(const Outcome& outcome, const Style& style) {
     const auto count = static_cast<int64_t>(outcome.compressed->activations.size());
     facts.Add("activations", "int8, " + Counted(count, "value") + ", the least accurate at " +
                                  FormatFixed(worst->sqnr_db, 1) + " dB (" + worst->name + ")");
+  } else if (!outcome.model->activations.empty()) {
+    facts.Add("activations",
+              "float32: the scales of the source's eight bits are gone; --activations int8 --data "
+              "DIR finds new ones");
   }
   if (outcome.compressed->calibration_pictures > 0) {
     facts.Add("calibrated", "with " + Counted(outcome.compressed->calibration_pictures, "picture") +

@@ -187,6 +187,9 @@ class Compress(CliTest):
                                           "data")["activations"], "float32")
         self.assertRegex(self.deixis("eval", "small.safetensors", "--data", "data").out,
                          "resnet20-cifar, int8 activations\n")
+        # Compressed once more without the flag it is float32 again, and says so.
+        again = self.deixis("compress", "small.safetensors", "--out", "again.safetensors", "-k", "8")
+        self.assertRegex(again.out, "activations  float32: the scales of the source's")
         self.assertGreaterEqual(document["agreement"], 0.8)
         self.assertGreater(document["mean_kl_divergence"], 0)
         self.assertLess(document["mean_kl_divergence"], 0.05)
