@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <initializer_list>
 #include <system_error>
 #include <utility>
 
@@ -131,19 +132,23 @@ Result<StudyPlan> StudyNetworkAt(const Model& model, const Study& study, StudyPl
   return plan;
 }
 
-// What each output of the head stands for.
+// What each row of the head stands for.
 std::vector<std::string> NodeNames(const Model& model, const PictureSet& pictures) {
   const std::vector<std::string>& categories =
       model.class_names.empty() ? pictures.dataset().class_names : model.class_names;
   if (model.task == Task::kClassify) return categories;
   std::vector<std::string> names;
-  for (int64_t category = 0; 2 * category < model.architecture.num_outputs; ++category) {
-    const std::string prefix = category < static_cast<int64_t>(categories.size())
-                                   ? categories[category] + " "
-                                   : std::string();
-    names.push_back(prefix + "x");
-    names.push_back(prefix + "y");
-  }
+  const auto name_each = [&](std::initializer_list<const char*> what) {
+    for (int64_t category = 0; category < NumCategories(model); ++category) {
+      const bool has_name = category < static_cast<int64_t>(categories.size());
+      for (const char* each : what) {
+        names.push_back((has_name ? categories[category] + " " : "") + each);
+      }
+    }
+  };
+  name_each({"x", "y"});
+  if (model.tells_presence) name_each({"presence"});
+  if (model.architecture.HasSoftArgmaxHead()) name_each({"attention"});
   return names;
 }
 

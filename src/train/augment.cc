@@ -37,6 +37,28 @@ bool IsInside(const Point& unit) {
   return std::abs(unit.x) <= kLargestMark && std::abs(unit.y) <= kLargestMark;
 }
 
+// A box of a tenth to two fifths of each side.
+Variation::Box DrawBox(const Preprocessing& preprocessing, Rng& rng) {
+  const auto side = [&](int64_t size) {
+    return static_cast<int64_t>(rng.Uniform(0.1, 0.4) * static_cast<double>(size));
+  };
+  const int64_t tall = side(preprocessing.height_px);
+  const int64_t wide = side(preprocessing.width_px);
+  const auto top = static_cast<int64_t>(rng.Below(preprocessing.height_px - tall + 1));
+  const auto left = static_cast<int64_t>(rng.Below(preprocessing.width_px - wide + 1));
+  return {.top = top,
+          .left = left,
+          .bottom = top + tall,
+          .right = left + wide,
+          .colour_seed = rng.NextBits()};
+}
+
+bool Covers(const Variation::Box& box, const Point& mark_px) {
+  return mark_px.x >= static_cast<double>(box.left) &&
+         mark_px.x <= static_cast<double>(box.right) && mark_px.y >= static_cast<double>(box.top) &&
+         mark_px.y <= static_cast<double>(box.bottom);
+}
+
 // [H, W, 3], by place; values 0..255.
 void Sample(const uint8_t* picture, const Variation& variation, int64_t height, int64_t width,
             float* out) {
@@ -208,18 +230,17 @@ Variation DrawVariation(const AugmentOptions& options, const Preprocessing& prep
   variation.noise = rng.Unit() * options.noise;
   variation.noise_seed = rng.NextBits();
   if (options.erase > 0 && rng.Unit() < options.erase) {
-    const auto side = [&](int64_t size) {
-      return static_cast<int64_t>(rng.Uniform(0.1, 0.4) * static_cast<double>(size));
-    };
-    const int64_t tall = side(preprocessing.height_px);
-    const int64_t wide = side(preprocessing.width_px);
-    const auto top = static_cast<int64_t>(rng.Below(preprocessing.height_px - tall + 1));
-    const auto left = static_cast<int64_t>(rng.Below(preprocessing.width_px - wide + 1));
-    variation.erased = {.top = top,
-                        .left = left,
-                        .bottom = top + tall,
-                        .right = left + wide,
-                        .colour_seed = rng.NextBits()};
+    std::vector<Point> marks_px;
+    for (const Point& mark : marks_unit) {
+      const Point varied = VaryPoint(variation, preprocessing, mark);
+      marks_px.push_back({0.5 * (varied.x + 1) * static_cast<double>(preprocessing.width_px),
+                          0.5 * (varied.y + 1) * static_cast<double>(preprocessing.height_px)});
+    }
+    for (tries = 0; tries < kTries && !variation.erased; ++tries) {
+      const Variation::Box box = DrawBox(preprocessing, rng);
+      const auto covers = [&](const Point& mark) { return Covers(box, mark); };
+      if (std::ranges::none_of(marks_px, covers)) variation.erased = box;
+    }
   }
   return variation;
 }

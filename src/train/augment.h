@@ -23,7 +23,7 @@ struct AugmentOptions {
   double colour = 0.3;         // brightness, contrast, saturation and each channel, by this share
   double blur_px = 0.7;        // standard deviation of the blur, at most, in pixels of the input
   double noise = 0.02;         // standard deviation of the noise, at most, of 0..1
-  double erase = 0;            // share of pictures of which a rectangle is painted over
+  double erase = 0;  // share of pictures of which a rectangle without a mark is painted over
 
   // kUsage names what is out of range.
   Status Validate() const;
@@ -50,7 +50,8 @@ struct Variation {
   std::optional<Box> erased;
 };
 
-// Marks are kept inside the picture: places are drawn again while one would leave.
+// Marks are kept inside the picture and outside of what is painted over: places are drawn again
+// while one would leave.
 Variation DrawVariation(const AugmentOptions& options, const Preprocessing& preprocessing,
                         std::span<const Point> marks_unit, Rng& rng);
 

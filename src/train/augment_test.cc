@@ -132,6 +132,27 @@ TEST(DrawVariation, KeepsMarksInside) {
   EXPECT_TRUE(moved);
 }
 
+TEST(DrawVariation, PaintsOverNoMark) {
+  AugmentOptions options;
+  options.erase = 1;
+  Rng rng(9);
+  int painted = 0;
+  for (int i = 0; i < 300; ++i) {
+    const Point mark{0.1, -0.2};
+    const Variation variation = DrawVariation(options, kInput, {&mark, 1}, rng);
+    if (!variation.erased) continue;
+    ++painted;
+    const Point there = VaryPoint(variation, kInput, mark);
+    const double x_px = 0.5 * (there.x + 1) * static_cast<double>(kInput.width_px);
+    const double y_px = 0.5 * (there.y + 1) * static_cast<double>(kInput.height_px);
+    const Variation::Box& box = *variation.erased;
+    EXPECT_TRUE(x_px < static_cast<double>(box.left) || x_px > static_cast<double>(box.right) ||
+                y_px < static_cast<double>(box.top) || y_px > static_cast<double>(box.bottom))
+        << i;
+  }
+  EXPECT_GT(painted, 290);
+}
+
 TEST(DrawVariation, IsTheSameForTheSameState) {
   Rng first(3);
   Rng second(3);

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import pathlib
 import unittest
 
 import support
@@ -332,6 +333,17 @@ class Study(CliTest):
         text = self.deixis(*words).out
         self.assertRegex(text, r"as trained +\d+\.\d\d %")
         self.assertIn("The whole network", text)
+
+    def test_each_row_of_a_head_that_locates_has_a_name(self):
+        pointer = pathlib.Path(__file__).resolve().parents[2] / "models/pointer.safetensors"
+        self.deixis("data", "make", "tips", "--kind", "pointing", "--count", "4", "--height", "240")
+        self.deixis("study", pointer, "--data", "tips", "--centroids", "2", "--layer-only", "--out",
+                    "report")
+        layer = json.loads((self.folder / "report/study.json").read_text())["layer"]
+        names = [f"{category} {what}" for category in ("fingertip", "knuckle") for what in "xy"]
+        for what in ("presence", "attention"):
+            names += [f"{category} {what}" for category in ("fingertip", "knuckle")]
+        self.assertEqual((layer["node_names"], layer["nodes"]), (names, 8))
 
     def test_mistakes(self):
         support.write_resnet20(self.folder / "net.safetensors")
