@@ -34,7 +34,7 @@ using testing::QuantizeActivations;
 constexpr int64_t kHeight = testing::kMapHeadHeight;
 constexpr int64_t kWidth = testing::kMapHeadWidth;
 
-Model MakeModel() { return testing::MapHeadModel({.num_outputs = 5, .flattened_pixels = 30}); }
+Model MakeModel() { return testing::MapHeadModel(5, /*flattened_pixels=*/30, 0); }
 
 PalettizedTensor& HeadOf(Model& model) {
   return std::get<PalettizedTensor>(model.layers.at("linear").weight);

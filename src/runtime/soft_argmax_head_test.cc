@@ -33,7 +33,7 @@ constexpr int64_t kHeight = testing::kMapHeadHeight;
 constexpr int64_t kWidth = testing::kMapHeadWidth;
 
 // Two categories with presence.
-Model MakeModel() { return testing::MapHeadModel({.num_outputs = 6, .num_attended = 2}); }
+Model MakeModel() { return testing::MapHeadModel(6, 0, /*num_attended=*/2); }
 
 double LargestDifference(std::span<const float> a, std::span<const double> b) {
   EXPECT_EQ(a.size(), b.size());

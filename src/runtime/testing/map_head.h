@@ -20,14 +20,14 @@ namespace deixis::testing {
 inline constexpr int64_t kMapHeadHeight = 24;
 inline constexpr int64_t kMapHeadWidth = 20;
 
-// Its last map has 6x5 pixels of 64 channels; `head` has the numbers of the head.
-inline Model MapHeadModel(const Architecture& head) {
+// Its last map has 6x5 pixels of 64 channels. The last two are those of Architecture; one is 0.
+inline Model MapHeadModel(int64_t num_outputs, int64_t flattened_pixels, int64_t num_attended) {
   Architecture architecture = *FindArchitecture("resnet20-cifar");
   architecture.blocks_per_stage = {1, 1, 1};
-  architecture.num_outputs = head.num_outputs;
-  architecture.flattened_pixels = head.flattened_pixels;
-  architecture.num_attended = head.num_attended;
-  Model model = AssembleModel(architecture, SyntheticFile(architecture, head.num_outputs, 3));
+  architecture.num_outputs = num_outputs;
+  architecture.flattened_pixels = flattened_pixels;
+  architecture.num_attended = num_attended;
+  Model model = AssembleModel(architecture, SyntheticFile(architecture, num_outputs, 3));
   model.preprocessing.height_px = kMapHeadHeight;
   model.preprocessing.width_px = kMapHeadWidth;
   return model;
