@@ -185,7 +185,7 @@ def play(folder):
     with open(log, "w", encoding="utf-8") as events:
         running = subprocess.Popen(
             [PROGRAM, "run", "--camera", f"v4l2://{CAPTURE}", "--audio", CARD, "--threads", "1",
-             "--max-age", "600", "--jsonl"], stdout=events)
+             "--max-age", "1500", "--jsonl"], stdout=events)
     for number in range(len(phrases)):
         player.show(0, lambda: count("finger-lost") == number)
         player.show(1 + number, lambda: count("say", "hedge", "unknown") > number)
