@@ -313,7 +313,8 @@ Result<Model> FromDeixisFile(TensorFile file) {
   DEIXIS_RETURN_IF_ERROR(CheckClassNames(model));
   Source source(file.tensors, palettized);
   if (metadata.rejection_threshold) {
-    DEIXIS_ASSIGN(model.rejection, TakeRejection(source, head[0], *metadata.rejection_threshold));
+    DEIXIS_ASSIGN(model.rejection, TakeRejection(source, model.architecture.num_outputs,
+                                                 *metadata.rejection_threshold));
   }
   DEIXIS_RETURN_IF_ERROR(TakeParameters(std::move(source), model));
   return model;

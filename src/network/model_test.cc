@@ -162,6 +162,22 @@ TEST(ModelFile, ASoftArgmaxHeadComesBack) {
   }
 }
 
+// What it rejects by has an extent for every answer, not for every row of the head.
+TEST(ModelFile, ARejectionIsAboutAnswers) {
+  Architecture architecture = Small();
+  architecture.num_attended = 2;
+  Model model = *ModelFromTensors(SyntheticFile(architecture, 4, 1));
+  const Tensor square = Tensor::FromVector<float>({6, 6}, std::vector<float>(36, 1));
+  const Tensor row = Tensor::FromVector<float>({6}, std::vector<float>(6, 1));
+  model.rejection = Rejection{.means = square,
+                              .precision = square,
+                              .background_mean = row,
+                              .background_precision = square,
+                              .threshold = 1};
+  EXPECT_THAT(ModelFromTensors(ModelToTensors(model)).error().message,
+              HasSubstr("\"rejection.means\": expected shape [4, 4], found [6, 6]"));
+}
+
 // Panels are for what the runtime reads in place; a flatten head's would depend on its map.
 TEST(ModelFile, AFlattenHeadsIndicesStayInRows) {
   for (const bool is_flatten : {true, false}) {
