@@ -11,10 +11,8 @@
 
 #include "base/testing/compare.h"
 #include "kernels/targets.h"
-#include "kernels/testing/targets_to_test.h"
 #include "network/testing/interpreter.h"
 #include "network/testing/synthetic.h"
-#include "runtime/embedded_layout.h"
 #include "runtime/executor.h"
 #include "runtime/testing/error_analysis.h"
 #include "runtime/testing/map_head.h"
@@ -81,14 +79,7 @@ TEST(FlattenHead, SameBitsOnEveryTargetAndThreadCount) {
   Model model = MakeModel();
   testing::PalettizeLayers(model, 16, 4, 16);
   QuantizeActivations(model, MapHeadPicture());
-  const std::vector<float> expected = AnswerOf(model);
-  for (const KernelTarget& target : testing::TargetsToTest()) {
-    const ScopedKernelTarget forced(target);
-    for (const int num_threads : {1, 3}) {
-      const auto difference = FirstBitDifference<float>(AnswerOf(model, num_threads), expected);
-      EXPECT_FALSE(difference) << target.FullName() << ": " << *difference;
-    }
-  }
+  testing::ExpectSameBitsEverywhere(model);
 }
 
 // K = 200 runs as int8 weights, K = 16 on the indices; panels in a file are those of a linear layer
@@ -114,14 +105,7 @@ TEST(FlattenHead, LaidOutAheadOfTimeItRunsAsTheExecutorDoes) {
   Model model = MakeModel();
   testing::PalettizeLayers(model, 16, 4, 16);
   QuantizeActivations(model, MapHeadPicture());
-  const auto layout = LayOutEmbedded(model);
-  ASSERT_TRUE(layout.ok()) << layout.error().message;
-  const DeixisNetwork network = layout->network();
-  AlignedVector<std::byte> arena(static_cast<size_t>(network.arena_bytes));
-  std::vector<float> answer(5);
-  DeixisRun(&network, arena.data(), MapHeadPicture().data(), answer.data());
-  const auto difference = FirstBitDifference<float>(answer, AnswerOf(model));
-  EXPECT_FALSE(difference) << *difference;
+  testing::ExpectSameLaidOut(model);
 }
 
 TEST(FlattenHead, WhatItReadIsThereAfterwards) {

@@ -9,9 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/testing/compare.h"
 #include "kernels/targets.h"
-#include "kernels/testing/targets_to_test.h"
 #include "network/testing/interpreter.h"
 #include "network/testing/synthetic.h"
 #include "runtime/embedded_layout.h"
@@ -23,7 +21,6 @@ namespace deixis {
 namespace {
 
 using testing::AnswerOf;
-using testing::FirstBitDifference;
 using ::testing::HasSubstr;
 using testing::MakeExecutor;
 using testing::MapHeadPicture;
@@ -78,29 +75,16 @@ TEST(SoftArgmaxHead, SameBitsOnEveryTargetAndThreadCount) {
   Model model = MakeModel();
   testing::PalettizeLayers(model, 16, 4, 16);
   QuantizeActivations(model, MapHeadPicture());
-  const std::vector<float> expected = AnswerOf(model);
-  for (const KernelTarget& target : testing::TargetsToTest()) {
-    const ScopedKernelTarget forced(target);
-    for (const int num_threads : {1, 3}) {
-      const auto difference = FirstBitDifference<float>(AnswerOf(model, num_threads), expected);
-      EXPECT_FALSE(difference) << target.FullName() << ": " << *difference;
-    }
-  }
+  testing::ExpectSameBitsEverywhere(model);
 }
 
 TEST(SoftArgmaxHead, LaidOutAheadOfTimeItRunsAsTheExecutorDoes) {
   Model model = MakeModel();
   testing::PalettizeLayers(model, 16, 4, 16);
   QuantizeActivations(model, MapHeadPicture());
+  testing::ExpectSameLaidOut(model);
   const auto layout = LayOutEmbedded(model);
   ASSERT_TRUE(layout.ok()) << layout.error().message;
-  const DeixisNetwork network = layout->network();
-  EXPECT_EQ(network.num_outputs, 6);
-  AlignedVector<std::byte> arena(static_cast<size_t>(network.arena_bytes));
-  std::vector<float> answer(6);
-  DeixisRun(&network, arena.data(), MapHeadPicture().data(), answer.data());
-  const auto difference = FirstBitDifference<float>(answer, AnswerOf(model));
-  EXPECT_FALSE(difference) << *difference;
   EXPECT_THAT(EmbeddedSource(*layout, "tip", /*is_header=*/true), HasSubstr("{kDeixisSoftArgmax,"));
 }
 

@@ -10,8 +10,13 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "base/testing/compare.h"
+#include "kernels/aligned.h"
+#include "kernels/targets.h"
+#include "kernels/testing/targets_to_test.h"
 #include "network/model.h"
 #include "network/testing/synthetic.h"
+#include "runtime/embedded_layout.h"
 #include "runtime/executor.h"
 #include "runtime/testing/tiny_model.h"
 
@@ -51,6 +56,30 @@ inline std::vector<float> AnswerOf(const Model& model, int num_threads = 1) {
   Executor executor = MakeExecutor(model, num_threads);
   const std::span<const float> answer = executor.Run(MapHeadPicture());
   return {answer.begin(), answer.end()};
+}
+
+// The same bits on every instruction set and with any number of threads, for a model in integers.
+inline void ExpectSameBitsEverywhere(const Model& model) {
+  const std::vector<float> expected = AnswerOf(model);
+  for (const KernelTarget& target : TargetsToTest()) {
+    const ScopedKernelTarget forced(target);
+    for (const int num_threads : {1, 3}) {
+      const auto difference = FirstBitDifference<float>(AnswerOf(model, num_threads), expected);
+      EXPECT_FALSE(difference) << target.FullName() << ": " << *difference;
+    }
+  }
+}
+
+// Laid out ahead of time, it gives the bits that the executor gives.
+inline void ExpectSameLaidOut(const Model& model) {
+  const auto layout = LayOutEmbedded(model);
+  ASSERT_TRUE(layout.ok()) << layout.error().message;
+  const DeixisNetwork network = layout->network();
+  AlignedVector<std::byte> arena(static_cast<size_t>(network.arena_bytes));
+  std::vector<float> answer(static_cast<size_t>(network.num_outputs));
+  DeixisRun(&network, arena.data(), MapHeadPicture().data(), answer.data());
+  const auto difference = FirstBitDifference<float>(answer, AnswerOf(model));
+  EXPECT_FALSE(difference) << *difference;
 }
 
 }  // namespace deixis::testing
