@@ -19,6 +19,12 @@ class Interrupts(CliTest):
         support.write_resnet20(self.folder / "net.safetensors")
         support.write_dataset(self.folder / "data", per_class=30)
 
+    def judge_for_long(self):
+        """Pictures enough for seconds of judgement: the signal comes in them on a busy machine too."""
+        for picture in list((self.folder / "data").rglob("*.png")):
+            for copy in range(30):
+                os.link(picture, picture.with_stem(f"{picture.stem}-{copy}"))
+
     def start(self, *words):
         return subprocess.Popen([str(support.PROGRAM), *words], cwd=self.folder,
                                 env=self.environment(), stdin=subprocess.DEVNULL,
@@ -46,6 +52,7 @@ class Interrupts(CliTest):
     def test_an_interrupted_write_leaves_the_old_file(self):
         # The result is written under another name, then judged: that is when the signal comes.
         (self.folder / "small.safetensors").write_bytes(b"the old file")
+        self.judge_for_long()
         process = self.start("compress", "net.safetensors", "-o", "small.safetensors", "-k", "2",
                              "--eval", "data", "--overwrite")
         seen = support.interrupt_when(process, self.temporary_files)
@@ -57,6 +64,7 @@ class Interrupts(CliTest):
 
     def test_kill_in_the_middle_of_writing(self):
         (self.folder / "small.safetensors").write_bytes(b"the old file")
+        self.judge_for_long()
         process = self.start("compress", "net.safetensors", "-o", "small.safetensors", "-k", "2",
                              "--eval", "data", "--overwrite")
         seen = support.interrupt_when(process, self.temporary_files, signal.SIGKILL)

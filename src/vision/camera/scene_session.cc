@@ -222,7 +222,9 @@ SceneSession::View SceneSession::At(int64_t time_ms) {
     stage_->painting.hand.CompositeOnto(view.image, moment.shift_x_px, moment.shift_y_px);
   }
   if (options_.difficulty > 0) {
-    const size_t first = Rng(static_cast<uint64_t>(time_ms)).Below(kNoiseShifts);
+    // The factor is odd, so that no place comes twice in kNoiseShifts milliseconds: what stands
+    // still must not give the same picture twice.
+    const size_t first = static_cast<uint64_t>(time_ms) * 1597 % kNoiseShifts;
     const int8_t* noise = noise_.data() + first;
     for (size_t i = 0; i < view.image.pixels.size(); ++i) {
       view.image.pixels[i] =
