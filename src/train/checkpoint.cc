@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <sstream>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -73,9 +75,17 @@ std::unique_ptr<torch::optim::OptimizerParamState> EmptyState(
   return nullptr;
 }
 
-// The key under which LibTorch 1.13 keeps a parameter's state.
-std::string StateKey(const torch::Tensor& parameter) {
-  return c10::guts::to_string(parameter.unsafeGetTensorImpl());
+// The key under which LibTorch keeps a parameter's state: its address, for long as a text.
+template <typename States>
+typename States::key_type StateKey(const States&, const torch::Tensor& parameter) {
+  void* address = parameter.unsafeGetTensorImpl();
+  if constexpr (std::is_same_v<typename States::key_type, std::string>) {
+    std::ostringstream text;
+    text << address;
+    return text.str();
+  } else {
+    return address;
+  }
 }
 
 template <typename Body>
@@ -107,7 +117,7 @@ Status LoadState(const TensorFile& file, const std::string& prefix, const torch:
     DEIXIS_ASSIGN(const uint64_t step, CheckpointInteger(values, prefix + "step"));
     *memory->step = static_cast<int64_t>(step);
   }
-  optimizer.state()[StateKey(parameter)] = std::move(state);
+  optimizer.state()[StateKey(optimizer.state(), parameter)] = std::move(state);
   return Ok();
 }
 
@@ -158,7 +168,7 @@ Status SaveCheckpoint(const std::string& path, const TorchNetwork& network,
   }
   DEIXIS_RETURN_IF_ERROR(
       ForEachParameter(optimizer, [&](const std::string& prefix, const torch::Tensor& parameter) {
-        const auto found = optimizer.state().find(StateKey(parameter));
+        const auto found = optimizer.state().find(StateKey(optimizer.state(), parameter));
         if (found == optimizer.state().end()) return Ok();
         const std::optional<Memory> memory = MemoryOf(*found->second);
         if (!memory) return Status(InternalError("checkpoint: this optimizer cannot be saved"));

@@ -18,6 +18,7 @@
 #include "train/fine_tune_report.h"
 #include "train/fine_tune_steps.h"
 #include "train/processes.h"
+#include "train/torch_device.h"
 #include "train/torch_error.h"
 #include "train/torch_network.h"
 
@@ -84,7 +85,6 @@ class FineTuner {
         input_(input),
         processes_(std::move(processes)),
         hooks_(hooks),
-        device_(job.device == "cuda" ? torch::kCUDA : torch::kCPU),
         preprocessing_(input.training.preprocessing) {}
 
   Status Run();
@@ -112,7 +112,7 @@ class FineTuner {
   const FineTuneInput& input_;
   std::shared_ptr<Processes> processes_;
   const FineTuneHooks& hooks_;
-  torch::Device device_;
+  torch::Device device_ = torch::kCPU;
   Preprocessing preprocessing_;
   Judgement judgement_;
   Architecture architecture_;
@@ -143,11 +143,7 @@ Error FineTuner::Stopped(ErrorCode code, const std::string& what, std::string re
 
 Status FineTuner::Prepare() {
   at::set_num_threads(job_.threads);
-  if (job_.device == "cuda" && !torch::cuda::is_available()) {
-    return Error{ErrorCode::kDeviceUnavailable,
-                 "--device cuda: expected a LibTorch with CUDA and a GPU, found none",
-                 "leave the flag out to train on the processor"};
-  }
+  DEIXIS_ASSIGN(device_, FindTorchDevice(job_.device));
   judgement_.task = job_.locates() ? Task::kLocate : Task::kClassify;
   judgement_.num_categories = input_.num_categories;
   judgement_.tells_presence = TellsPresence(job_, input_);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <new>
 #include <numbers>
@@ -16,6 +17,7 @@
 #include "base/thread_pool.h"
 #include "train/checkpoint.h"
 #include "train/formula_pictures.h"
+#include "train/torch_device.h"
 #include "train/torch_network.h"
 
 namespace deixis {
@@ -62,11 +64,12 @@ int64_t SideAt(const std::vector<PretrainPhase>& phases, double progress) {
 }
 
 // [N, 3, H, W], laid out as [N, H, W, 3].
-torch::Tensor Input(const PictureBatch& batch) {
+torch::Tensor Input(const PictureBatch& batch, torch::Device device) {
   const torch::Tensor bytes =
       torch::from_blob(const_cast<uint8_t*>(batch.pixels.data()),
                        {batch.size(), batch.height_px, batch.width_px, 3}, torch::kU8);
-  return bytes.to(torch::kFloat32)
+  return bytes.to(device)
+      .to(torch::kFloat32)
       .mul_(1 / (255 * kDeviation))
       .sub_(kMean / kDeviation)
       .permute({0, 3, 1, 2});
@@ -82,12 +85,15 @@ struct Tally {
 
 class Pretrainer {
  public:
-  Pretrainer(const Architecture& architecture, const PretrainOptions& options)
+  Pretrainer(const Architecture& architecture, const PretrainOptions& options, torch::Device device)
       : options_(options),
+        device_(device),
         pictures_(options.seed),
         pool_(options.num_threads),
-        network_(WithOutputs(architecture, pictures_.num_classes()), options.seed),
-        optimizer_(MakeOptimizer(network_, options)) {}
+        network_(WithOutputs(architecture, pictures_.num_classes()), options.seed) {
+    network_.to(device_);
+    optimizer_ = MakeOptimizer(network_, options);
+  }
 
   Result<Model> Run(const PretrainCallback& on_report) {
     if (!options_.checkpoint.empty() && std::filesystem::exists(options_.checkpoint)) {
@@ -96,7 +102,7 @@ class Pretrainer {
     start_ = Clock::now();
     last_checkpoint_ = start_;
     network_.train();
-    while (Progress() < 1) {
+    while (ProgressAt(step_) < 1) {
       DEIXIS_RETURN_IF_ERROR(Step());
       if (tally_.steps == options_.steps_per_report) {
         const PretrainReport report = Report();
@@ -124,24 +130,36 @@ class Pretrainer {
     return std::chrono::duration<double>(Clock::now() - time).count() / 60;
   }
   double Seconds() const { return seconds_before_ + 60 * MinutesSince(start_); }
-  double Progress() const {
+  double ProgressAt(int64_t step) const {
     return options_.num_steps > 0
-               ? static_cast<double>(step_) / static_cast<double>(options_.num_steps)
+               ? static_cast<double>(step) / static_cast<double>(options_.num_steps)
                : Seconds() / 60 / options_.minutes;
   }
 
+  PictureBatch MakeBatch(int64_t step) {
+    const auto first = static_cast<uint64_t>(step) * static_cast<uint64_t>(options_.batch_size);
+    return pictures_.MakeBatch(first, options_.batch_size,
+                               SideAt(options_.phases, ProgressAt(step)), pool_);
+  }
+
+  // Of the step to come. While a GPU is busy with it, the processor makes the one after it.
+  PictureBatch TakeBatch() {
+    if (!device_.is_cuda()) return MakeBatch(step_);
+    PictureBatch batch = next_.valid() ? next_.get() : MakeBatch(step_);
+    next_ = std::async(std::launch::async, [this, next = step_ + 1] { return MakeBatch(next); });
+    return batch;
+  }
+
   Status Step() {
-    const double progress = Progress();
-    side_px_ = SideAt(options_.phases, progress);
-    rate_ = LearningRateAt(progress, options_.learning_rate);
+    const PictureBatch batch = TakeBatch();
+    side_px_ = batch.height_px;
+    rate_ = LearningRateAt(ProgressAt(step_), options_.learning_rate);
     for (auto& group : optimizer_->param_groups()) group.options().set_lr(rate_);
-    const auto first = static_cast<uint64_t>(step_) * static_cast<uint64_t>(options_.batch_size);
-    const PictureBatch batch = pictures_.MakeBatch(first, options_.batch_size, side_px_, pool_);
     const torch::Tensor labels =
         torch::from_blob(const_cast<int*>(batch.labels.data()), {batch.size()}, torch::kInt32)
-            .to(torch::kLong);
+            .to(device_, torch::kLong);
     optimizer_->zero_grad();
-    const torch::Tensor logits = network_.Forward(Input(batch));
+    const torch::Tensor logits = network_.Forward(Input(batch, device_));
     const torch::Tensor loss = torch::nn::functional::cross_entropy(logits, labels);
     loss.backward();
     const auto value = loss.item<double>();
@@ -152,7 +170,7 @@ class Pretrainer {
     }
     optimizer_->step();
     ++step_;
-    Count(batch, logits.detach().argmax(1), value);
+    Count(batch, logits.detach().argmax(1).to(torch::kCPU), value);
     return Ok();
   }
 
@@ -174,7 +192,7 @@ class Pretrainer {
     report.pictures = step_ * options_.batch_size;
     report.loss = tally_.loss_sum / static_cast<double>(tally_.steps);
     report.learning_rate = rate_;
-    report.progress = Progress();
+    report.progress = ProgressAt(step_);
     report.seconds = Seconds();
     int64_t right_in_all = 0;
     int64_t all_in_all = 0;
@@ -235,6 +253,7 @@ class Pretrainer {
   }
 
   PretrainOptions options_;
+  torch::Device device_;
   FormulaPictures pictures_;
   ThreadPool pool_;
   TorchNetwork network_;
@@ -246,6 +265,7 @@ class Pretrainer {
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_checkpoint_ = start_;
   Tally tally_;
+  std::future<PictureBatch> next_;  // of a GPU; its thread uses the members above
 };
 
 }  // namespace
@@ -285,7 +305,8 @@ Result<Model> Pretrain(Architecture architecture, const PretrainOptions& options
     // Threads take this over from the one that starts them, so it comes first.
     at::globalContext().setFlushDenormal(true);
     at::set_num_threads(options.num_threads);
-    auto model = Pretrainer(architecture, options).Run(on_report);
+    DEIXIS_ASSIGN(const torch::Device device, FindTorchDevice(options.device));
+    auto model = Pretrainer(architecture, options, device).Run(on_report);
     if (!model.ok()) return model;
     const int64_t side = options.phases.back().side_px;
     model->task = Task::kClassify;

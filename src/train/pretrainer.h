@@ -33,6 +33,7 @@ struct PretrainOptions {
   double weight_decay = 0.02;   // AdamW's, of filters and the head's weights only
   uint64_t seed = 1;
   int num_threads = 1;            // another number sums in another order
+  std::string device = "cpu";     // or "cuda"; the pictures are made by the processor in any case
   std::string checkpoint;         // gone on from when it is there; none when empty
   double checkpoint_minutes = 3;  // between two of them
   int64_t steps_per_report = 50;
@@ -58,7 +59,8 @@ using PretrainCallback = std::function<bool(const PretrainReport&)>;  // false: 
 
 // The model names no classes: its head is of use to the training alone. kInterrupted (after a
 // checkpoint) when the callback says so; kInvalidData when the loss is not finite, or the
-// checkpoint is that of another training; kResources without memory.
+// checkpoint is that of another training; kDeviceUnavailable without the device; kResources without
+// memory.
 Result<Model> Pretrain(Architecture architecture, const PretrainOptions& options,
                        const PretrainCallback& on_report = {});
 

@@ -191,6 +191,8 @@ void AddPretrainCommand(CLI::App& app, CommandAction& action) {
   command->add_option("--weight-decay", pretrain.weight_decay, "AdamW's, of the weights");
   command->add_option("--seed", pretrain.seed, "Of the classes, the pictures and the weights");
   command->add_option("--threads", pretrain.num_threads, "Processors to use");
+  command->add_option("--device", pretrain.device, "cpu, or cuda where LibTorch has it")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
   command->add_option("--checkpoint", pretrain.checkpoint,
                       "A file to go on from after a stop; written every few minutes");
   command->add_option("--checkpoint-minutes", pretrain.checkpoint_minutes, "Between two of them");
