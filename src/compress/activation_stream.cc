@@ -67,7 +67,13 @@ void ActivationStream::RunTail(const Segment& segment, int64_t n, std::vector<fl
               {.filter_size = node.filter_size, .stride = node.stride, .padding = node.padding},
               from, into);
         } else if (node.kind == OpKind::kGlobalAveragePool) {
-          GlobalAveragePoolF32(from, next.data());
+          float* means = next.data();
+          for (const int input : node.inputs) {
+            const NhwcExtents extents = DenseExtents(extents_[input]);
+            GlobalAveragePoolF32(
+                input == value ? from : DenseView(Picture(input, n).data(), extents), means);
+            means += extents.channels;
+          }
         } else {
           SubsamplePad<float>(node.stride, 0.0f, from, into);
         }

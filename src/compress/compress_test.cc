@@ -142,6 +142,23 @@ TEST(CompressTest, SoftArgmaxHeads) {
   EXPECT_LT(LogitError(model, compressed.model, set), 0.2);
 }
 
+TEST(CompressTest, HeadsOnTheMeansOfSeveralMaps) {
+  Architecture architecture = *FindArchitecture("resnet20-cifar");
+  architecture.pooled_stages = 3;
+  const Model model = *ModelFromTensors(testing::SyntheticFile(architecture, 6, 1));
+  const SomePictures pictures(24);
+  PictureSet set = pictures.Open(model);
+  CompressOptions options;
+  options.layers = "linear";
+  options.num_centroids = 16;
+  EXPECT_LT(LogitError(model, MustCompress(model, &set, options).model, set), 0.05);
+  options.layers = "all";
+  options.activations = RangeOptions{};
+  const CompressedModel compressed = MustCompress(model, &set, options);
+  EXPECT_TRUE(compressed.model.activations.contains("avgpool"));
+  EXPECT_LT(LogitError(model, compressed.model, set), 0.2);
+}
+
 TEST(CompressTest, ManyCentroidsChangeAlmostNothing) {
   const Model model = SomeModel();
   const SomePictures pictures(8);

@@ -119,8 +119,6 @@ std::vector<ValueExtents> ExtentsOfValues(const Graph& graph, int64_t height, in
         break;
       }
       case OpKind::kGlobalAveragePool:
-        value.height = value.width = 1;
-        break;
       case OpKind::kLinear:
       case OpKind::kSoftArgmax:
         value = {.height = 1, .width = 1, .channels = node.out_channels};

@@ -3,6 +3,8 @@
 
 #include "network/architecture.h"
 
+#include <numeric>
+#include <span>
 #include <utility>
 
 namespace deixis {
@@ -72,6 +74,16 @@ int64_t LastChannelsOf(const Architecture& architecture) {
          (architecture.block == BlockKind::kBottleneck ? 4 : 1);
 }
 
+std::vector<int64_t> PooledChannelsOf(const Architecture& architecture) {
+  const int64_t expansion = architecture.block == BlockKind::kBottleneck ? 4 : 1;
+  std::vector<int64_t> channels;
+  for (const int64_t width : std::span(architecture.stage_channels)
+                                 .last(static_cast<size_t>(architecture.pooled_stages))) {
+    channels.push_back(expansion * width);
+  }
+  return channels;
+}
+
 std::string_view HeadNameOf(const Architecture& architecture) {
   if (architecture.HasSoftArgmaxHead()) return "soft-argmax";
   return architecture.HasFlattenHead() ? "flatten" : "pooled";
@@ -80,12 +92,24 @@ std::string_view HeadNameOf(const Architecture& architecture) {
 void TakeHeadShape(const Shape& weight, std::optional<bool> tells_presence,
                    Architecture& architecture) {
   architecture.num_outputs = architecture.flattened_pixels = architecture.num_attended = 0;
+  architecture.pooled_stages = 1;
   if (weight.size() == 2) {
     const int64_t channels = LastChannelsOf(architecture);
     const int64_t inputs = weight[1];
     architecture.num_outputs = weight[0];
     if (inputs > channels && inputs % channels == 0) {
       architecture.flattened_pixels = inputs / channels;
+      return;
+    }
+    // Each stage has half the channels of the next, so all of them together are fewer than twice C.
+    const int num_stages = static_cast<int>(architecture.stage_channels.size());
+    for (int stages = 2; stages <= num_stages; ++stages) {
+      Architecture pooled = architecture;
+      pooled.pooled_stages = stages;
+      const std::vector<int64_t> seen = PooledChannelsOf(pooled);
+      if (std::accumulate(seen.begin(), seen.end(), int64_t{0}) == inputs) {
+        architecture.pooled_stages = stages;
+      }
     }
   } else if (weight.size() == 4) {
     const int64_t rows_per_category = tells_presence.value_or(weight[0] % 3 != 0) ? 4 : 3;

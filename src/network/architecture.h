@@ -37,9 +37,12 @@ struct Architecture {
   std::string shortcut_name;            // "downsample", "shortcut"; empty with kZeroPad
   std::string head_name;                // "fc" or "linear"
   int64_t num_outputs = 0;              // numbers that the network answers
-  // 0: the head sees the mean of the last feature map (a "pooled" head). Else it sees every pixel
-  // of it by itself, so that it can tell where something is (a "flatten" head): so many pixels h *
-  // w, and C * h * w inputs in PyTorch's order [C, h, w].
+  // A "pooled" head sees the means of the last feature maps of so many stages, the earlier stage's
+  // first; of one, as torchvision's networks have it, unless it was taught on more.
+  int pooled_stages = 1;
+  // 0, or a head that sees every pixel of the last feature map by itself, so that it can tell where
+  // something is (a "flatten" head): so many pixels h * w, and C * h * w inputs in PyTorch's order
+  // [C, h, w].
   int64_t flattened_pixels = 0;
   // 0, or the categories of a "soft-argmax" head: a 1x1 convolution over the last feature map gives
   // each pixel num_outputs values and one logit of attention per category, and the answer is the
@@ -67,8 +70,11 @@ struct MapExtents {
 MapExtents LastMapOf(const Architecture& architecture, int64_t height_px, int64_t width_px);
 // Its channels.
 int64_t LastChannelsOf(const Architecture& architecture);
-// Sets num_outputs, flattened_pixels and num_attended by the shape of the head's weight: [rows, C]
-// is pooled, [rows, C * h * w] flatten, [rows, C, 1, 1] soft-argmax. A soft-argmax head has three
+// Of the maps whose means a pooled head sees, in its order.
+std::vector<int64_t> PooledChannelsOf(const Architecture& architecture);
+// Sets num_outputs, pooled_stages, flattened_pixels and num_attended by the shape of the head's
+// weight: [rows, C] is pooled, and with the channels of earlier stages added to C pooled from them
+// too; [rows, C * h * w] is flatten, [rows, C, 1, 1] soft-argmax. A soft-argmax head has three
 // rows per category (x, y, attention), with presence four; without a word about presence it is
 // three where three divide them. num_outputs is 0 when no head has such a shape.
 void TakeHeadShape(const Shape& weight, std::optional<bool> tells_presence,

@@ -1,5 +1,6 @@
 #include "network/graph.h"
 
+#include <numeric>
 #include <utility>
 
 namespace deixis {
@@ -127,6 +128,7 @@ Graph BuildGraph(const Architecture& architecture) {
                             .padding = 1});
   }
   const int64_t expansion = architecture.block == BlockKind::kBottleneck ? 4 : 1;
+  std::vector<int> maps;  // of each stage
   for (size_t stage = 0; stage < architecture.blocks_per_stage.size(); ++stage) {
     const int64_t width = architecture.stage_channels[stage];
     for (int block = 0; block < architecture.blocks_per_stage[stage]; ++block) {
@@ -135,6 +137,7 @@ Graph BuildGraph(const Architecture& architecture) {
       value = AppendBlock(builder, architecture, name, value, channels, width, stride);
       channels = expansion * width;
     }
+    maps.push_back(value);
   }
   if (architecture.HasSoftArgmaxHead()) {
     value = builder.Append({.kind = OpKind::kConv2d,
@@ -154,9 +157,11 @@ Graph BuildGraph(const Architecture& architecture) {
   if (architecture.HasFlattenHead()) {
     channels *= architecture.flattened_pixels;
   } else {
+    const std::vector<int64_t> pooled = PooledChannelsOf(architecture);
+    channels = std::accumulate(pooled.begin(), pooled.end(), int64_t{0});
     value = builder.Append({.kind = OpKind::kGlobalAveragePool,
                             .name = "avgpool",
-                            .inputs = {value},
+                            .inputs = {maps.end() - architecture.pooled_stages, maps.end()},
                             .in_channels = channels,
                             .out_channels = channels});
   }

@@ -18,7 +18,7 @@ enum class OpKind {
   kRelu,
   kAdd,                // inputs[0] + inputs[1]
   kMaxPool,            // 3x3, stride 2, padding 1
-  kGlobalAveragePool,  // [N, H, W, C] -> [N, 1, 1, C]
+  kGlobalAveragePool,  // the means of each input, one behind the other: -> [N, 1, 1, sum of C]
   kLinear,             // all of its input, flattened as PyTorch does: [C, H, W], channels outside
   kSoftArgmax,         // the means that a soft-argmax head answers: [N, H, W, C] -> [N, 1, 1, C']
   kSubsamplePad,  // option A: every `stride`-th pixel, (C_out - C_in) / 2 zero channels each side

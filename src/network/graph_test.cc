@@ -93,6 +93,22 @@ TEST(BuildGraph, AFlattenHeadReadsTheLastMapItself) {
   EXPECT_EQ(graph.nodes.at(head.inputs[0] - 1).name, "layer4.2.relu3");
 }
 
+TEST(BuildGraph, APooledHeadReadsTheMeansOfSeveralStages) {
+  Architecture architecture = *FindArchitecture("resnet50");
+  TakeHeadShape({3, 512 + 1024 + 2048}, std::nullopt, architecture);
+  EXPECT_EQ(architecture.pooled_stages, 3);
+  EXPECT_EQ(architecture.flattened_pixels, 0);
+  const Graph graph = BuildGraph(architecture);
+  const Node& pool = *FindNode(graph, "avgpool");
+  std::vector<std::string> maps;
+  for (const int value : pool.inputs) maps.push_back(graph.nodes.at(value - 1).name);
+  EXPECT_EQ(maps, (std::vector<std::string>{"layer2.3.relu3", "layer3.5.relu3", "layer4.2.relu3"}));
+  EXPECT_EQ(pool.out_channels, 512 + 1024 + 2048);
+  EXPECT_EQ(graph.nodes.back().in_channels, 512 + 1024 + 2048);
+  TakeHeadShape({3, 2048}, std::nullopt, architecture);
+  EXPECT_EQ(architecture.pooled_stages, 1);
+}
+
 TEST(BuildGraph, ASoftArgmaxHeadGivesEveryPixelItsRows) {
   Architecture architecture = *FindArchitecture("resnet18-c4");
   architecture.num_outputs = 6;
@@ -199,23 +215,37 @@ TEST(Graph, GivesPyTorchsLogits) {
   }
 }
 
+// The answer to a run of the golden file, by a network of that architecture.
+void ExpectAsInPyTorch(const JsonValue& run, const Architecture& architecture) {
+  const auto& expected = *run.Find("logits")->AsArray();
+  const auto seed = static_cast<uint64_t>(*run.Find("seed")->AsInteger());
+  const int64_t side_px = *run.Find("side_px")->AsInteger();
+  const Result<Model> model = ModelFromTensors(
+      testing::SyntheticFile(architecture, static_cast<int64_t>(expected.size()), seed));
+  ASSERT_TRUE(model.ok()) << model.error().message;
+  const std::vector<Activation> values =
+      Interpreter(*model, /*tracks_errors=*/false)
+          .Run(testing::SyntheticInput(side_px, side_px, seed + 1), side_px, side_px);
+  ASSERT_EQ(values.back().value.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(values.back().value[i], *expected[i].AsNumber(), 1e-8) << i;
+  }
+}
+
 TEST(Graph, ASoftArgmaxHeadAnswersAsInPyTorch) {
   const JsonValue* run = Golden().Find("soft_argmax");
   ASSERT_NE(run, nullptr);
   Architecture architecture = *FindArchitecture(*run->Find("architecture")->AsString());
   architecture.num_attended = 2;
-  const auto seed = static_cast<uint64_t>(*run->Find("seed")->AsInteger());
-  const int64_t side_px = *run->Find("side_px")->AsInteger();
-  const Result<Model> model = ModelFromTensors(testing::SyntheticFile(architecture, 6, seed));
-  ASSERT_TRUE(model.ok()) << model.error().message;
-  const std::vector<Activation> values =
-      Interpreter(*model, /*tracks_errors=*/false)
-          .Run(testing::SyntheticInput(side_px, side_px, seed + 1), side_px, side_px);
-  const auto& expected = *run->Find("logits")->AsArray();
-  ASSERT_EQ(values.back().value.size(), expected.size());
-  for (size_t i = 0; i < expected.size(); ++i) {
-    EXPECT_NEAR(values.back().value[i], *expected[i].AsNumber(), 1e-8) << i;
-  }
+  ExpectAsInPyTorch(*run, architecture);
+}
+
+TEST(Graph, AHeadOnSeveralMapsAnswersAsInPyTorch) {
+  const JsonValue* run = Golden().Find("pooled");
+  ASSERT_NE(run, nullptr);
+  Architecture architecture = *FindArchitecture(*run->Find("architecture")->AsString());
+  architecture.pooled_stages = 3;
+  ExpectAsInPyTorch(*run, architecture);
 }
 
 }  // namespace

@@ -213,6 +213,30 @@ class Exporter {
     Add(node, "Pad", std::move(inputs));
   }
 
+  void ExportGlobalAveragePool(const Node& node) {
+    if (node.inputs.size() == 1) {
+      Add(node, "GlobalAveragePool", {Input(node, 0)});
+      return;
+    }
+    // Rounded before they are joined: engines then have an operator on integers for each.
+    const auto& quantization = quantizations_.at(values_.size());
+    is_output_quantized_ = quantization.has_value();
+    std::vector<std::string> means;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      std::string mean = node.name + "_" + std::to_string(i);
+      onnx_.nodes.push_back({"GlobalAveragePool", mean, {Input(node, i)}, {mean}, {}});
+      if (quantization) {
+        const auto [scale, zero_point] = AddQuantization(mean, *quantization);
+        const std::string rounded = mean + "_quantized";
+        onnx_.nodes.push_back(
+            {"QuantizeLinear", rounded, {mean, scale, zero_point}, {rounded}, {}});
+        mean = rounded;
+      }
+      means.push_back(std::move(mean));
+    }
+    Add(node, "Concat", std::move(means), {{"axis", int64_t{1}}});
+  }
+
   // The mean over the map's pixels, weighted by the softmax of the attention; see
   // kernels/soft_argmax_f32. ONNX has no such operator, but all of its parts.
   void ExportSoftArgmax(const Node& node) {
@@ -287,7 +311,7 @@ class Exporter {
         ExportMaxPool(node);
         return Ok();
       case OpKind::kGlobalAveragePool:
-        Add(node, "GlobalAveragePool", {Input(node, 0)});
+        ExportGlobalAveragePool(node);
         return Ok();
       case OpKind::kSoftArgmax:
         ExportSoftArgmax(node);

@@ -70,6 +70,19 @@ TEST(RecognizeArchitecture, AHeadOnEveryPixelIsTheSameNetwork) {
   EXPECT_EQ(RecognizeArchitecture(TensorsOf("resnet18"))->flattened_pixels, 0);
 }
 
+TEST(RecognizeArchitecture, AHeadOnTheMeansOfSeveralMapsIsTheSameNetwork) {
+  for (const char* name : {"resnet18", "resnet50-c4", "resnet20-cifar"}) {
+    Architecture pooled = *FindArchitecture(name);
+    for (pooled.pooled_stages = 1; pooled.pooled_stages <= 3; ++pooled.pooled_stages) {
+      const auto recognized = RecognizeArchitecture(SyntheticStateDict(pooled, 6, 1));
+      ASSERT_TRUE(recognized.ok()) << recognized.error().message;
+      EXPECT_EQ(recognized->name, name);
+      EXPECT_EQ(recognized->pooled_stages, pooled.pooled_stages);
+      EXPECT_EQ(recognized->num_outputs, 6);
+    }
+  }
+}
+
 TEST(RecognizeArchitecture, AConvolutionForAHeadIsASoftArgmax) {
   const auto recognize = [](int64_t num_outputs, int64_t num_attended) {
     Architecture architecture = *FindArchitecture("resnet34-c4");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -14,21 +15,45 @@
 namespace deixis {
 namespace {
 
-// A body whose activations are rounded needs a scale for the mean of its last map. One that had a
-// flatten head has none; the map's own holds every mean.
-void GivePoolItsScale(Model& model) {
-  if (model.activations.empty() || model.architecture.HasFlattenHead()) return;
-  for (const Node& node : model.graph.nodes) {
-    if (node.kind != OpKind::kGlobalAveragePool || model.activations.contains(node.name)) continue;
-    const Node* last = nullptr;
-    for (const Node& before : model.graph.nodes) {
-      if (before.kind == OpKind::kConv2d) last = &before;
-    }
-    if (last == nullptr) return;
-    const auto found = model.activations.find(last->name);
-    if (found != model.activations.end()) model.activations[node.name] = found->second;
-    return;
+constexpr int64_t kScalePictures = 64;
+
+// Holds every mean of every map, but coarsely.
+void GivePoolAnyScale(Model& model) {
+  if (model.activations.empty()) return;
+  ActivationQuantization& pool = model.activations["avgpool"];
+  pool = {.scale = 0, .zero_point = 0};
+  for (const auto& [name, kept] : model.activations) pool.scale = std::max(pool.scale, kept.scale);
+}
+
+Architecture UnderHead(Architecture architecture, HeadKind kind,
+                       const Preprocessing& preprocessing) {
+  architecture.pooled_stages = 1;
+  architecture.flattened_pixels = architecture.num_attended = 0;
+  if (kind == HeadKind::kPooled) {
+    architecture.pooled_stages =
+        std::min(kPooledStages, static_cast<int>(architecture.stage_channels.size()));
+  } else {
+    const int64_t pixels =
+        LastMapOf(architecture, preprocessing.height_px, preprocessing.width_px).num_pixels();
+    architecture.flattened_pixels = pixels > 1 ? pixels : 0;  // of one pixel it is its mean
   }
+  return architecture;
+}
+
+// What the head reads of each map.
+std::vector<int64_t> MapChannelsOf(const Architecture& architecture) {
+  return architecture.HasFlattenHead() ? std::vector{LastChannelsOf(architecture)}
+                                       : PooledChannelsOf(architecture);
+}
+
+// The body under a head that answers nothing.
+Model Headless(const Model& backbone, HeadKind kind, const Preprocessing& preprocessing) {
+  const Architecture architecture = UnderHead(backbone.architecture, kind, preprocessing);
+  int64_t length = 0;
+  for (const int64_t channels : MapChannelsOf(architecture)) length += channels;
+  length *= std::max<int64_t>(1, architecture.flattened_pixels);
+  return WithHead(backbone, kind, preprocessing, std::vector<float>(static_cast<size_t>(length)),
+                  {0.0f});
 }
 
 // By sample the row of its picture, and by row the first sample that shows it.
@@ -57,8 +82,8 @@ class Embedder {
     return embedder;
   }
 
-  Result<EmbeddingCache::Entry> Look(PictureSet& pictures, int64_t sample, int64_t length,
-                                     int thread) {
+  Result<EmbeddingCache::Entry> Look(PictureSet& pictures, int64_t sample, int thread,
+                                     int64_t length = 0) {
     std::string key;
     if (cache_.keeps()) {
       DEIXIS_ASSIGN(key, EmbeddingKey(pictures.sample(sample).path, backbone_digest_));
@@ -84,17 +109,43 @@ class Embedder {
 
 }  // namespace
 
+Result<Model> WithPoolScale(const Model& backbone, HeadKind kind, PictureSet& pictures,
+                            ThreadPool& pool) {
+  Model model = backbone;
+  if (backbone.activations.empty() || kind != HeadKind::kPooled) return model;
+  GivePoolAnyScale(model);
+  const Model probe = Headless(model, kind, pictures.preprocessing());
+  const EmbeddingCache none;
+  DEIXIS_ASSIGN(Embedder embedder, Embedder::Create(probe, none, pool.num_threads()));
+  const int64_t count = std::min(pictures.size(), kScalePictures);
+  std::mutex mutex;  // guards what follows
+  std::optional<Error> failure;
+  float largest = 0;
+  pool.ParallelFor(count, [&](int64_t i, int thread) {
+    // Datasets lie sorted by category: evenly from all of it.
+    const auto entry = embedder.Look(pictures, i * pictures.size() / count, thread);
+    const std::lock_guard lock(mutex);
+    if (!entry.ok()) {
+      failure = entry.error();
+      return;
+    }
+    for (const float mean : entry->values) largest = std::max(largest, mean);
+  });
+  if (failure) return *std::move(failure);
+  // In steps of half an octave, so that some pictures more seldom move it: what was embedded before
+  // then still holds.
+  const double steps = std::ceil(2 * std::log2(1.1 * std::max(largest, 1e-6f)));
+  model.activations["avgpool"] = {.scale = static_cast<float>(std::exp2(steps / 2) / 255),
+                                  .zero_point = 0};
+  return model;
+}
+
 Model WithHead(const Model& backbone, HeadKind kind, const Preprocessing& preprocessing,
                std::vector<float> weight, std::vector<float> bias) {
   Model model = backbone;
   Architecture& architecture = model.architecture;
+  architecture = UnderHead(architecture, kind, preprocessing);
   architecture.num_outputs = static_cast<int64_t>(bias.size());
-  architecture.flattened_pixels = architecture.num_attended = 0;
-  if (kind == HeadKind::kFlatten) {
-    const int64_t pixels =
-        LastMapOf(architecture, preprocessing.height_px, preprocessing.width_px).num_pixels();
-    architecture.flattened_pixels = pixels > 1 ? pixels : 0;  // of one pixel it is its mean
-  }
   model.graph = BuildGraph(architecture);
   model.task = Task::kClassify;
   model.tells_presence = false;
@@ -106,22 +157,21 @@ Model WithHead(const Model& backbone, HeadKind kind, const Preprocessing& prepro
   model.layers[architecture.head_name] = {
       .weight = Tensor::FromVector({outputs, inputs}, std::move(weight)),
       .bias = Tensor::FromVector({outputs}, std::move(bias))};
-  GivePoolItsScale(model);
   return model;
 }
 
 Result<Embeddings> Embed(const Model& backbone, PictureSet& pictures, const EmbedOptions& options,
                          ThreadPool& pool) {
   Embeddings embeddings;
-  embeddings.channels = LastChannelsOf(backbone.architecture);
+  const Model probe = Headless(backbone, options.kind, pictures.preprocessing());
+  embeddings.map_channels = MapChannelsOf(probe.architecture);
+  for (const int64_t channels : embeddings.map_channels) embeddings.channels += channels;
   embeddings.map = {.height = 1, .width = 1};
   if (options.kind == HeadKind::kFlatten) {
     embeddings.map = LastMapOf(backbone.architecture, pictures.preprocessing().height_px,
                                pictures.preprocessing().width_px);
   }
   const int64_t length = embeddings.length();
-  const Model probe = WithHead(backbone, options.kind, pictures.preprocessing(),
-                               std::vector<float>(static_cast<size_t>(length)), {0.0f});
   auto rows = RowsOf(pictures.dataset());
   // A reference of its own: C++20 lets lambdas capture structured bindings, clang 14 does not.
   const auto& sample_of_row = rows.second;
@@ -137,7 +187,7 @@ Result<Embeddings> Embed(const Model& backbone, PictureSet& pictures, const Embe
   int64_t done = 0;
   pool.ParallelFor(num_rows, [&](int64_t row, int thread) {
     if (stop) return;
-    auto entry = embedder.Look(pictures, sample_of_row[row], length, thread);
+    auto entry = embedder.Look(pictures, sample_of_row[row], thread, length);
     const std::lock_guard lock(mutex);
     if (!entry.ok()) {
       if (!failure) failure = std::move(entry).error();

@@ -16,9 +16,18 @@
 namespace deixis {
 
 enum class HeadKind {
-  kPooled,   // on the mean of the last feature map: what a thing is
-  kFlatten,  // on every pixel of it: where it is
+  kPooled,   // on the means of the last feature maps of kPooledStages stages: what a thing is
+  kFlatten,  // on every pixel of the last one: where it is
 };
+// The last map alone knows best what the backbone was trained to tell apart; what it was not is
+// told better by the maps before it as well (docs/teaching.md). Fewer where there are fewer.
+inline constexpr int kPooledStages = 3;
+
+// The backbone as it is to be embedded and taught: where its activations are rounded, the means
+// that a pooled head reads are given a scale that holds those of the pictures; some 64 of them are
+// looked at, and a scale serves some more pictures than these. The same as it is for another kind.
+Result<Model> WithPoolScale(const Model& backbone, HeadKind kind, PictureSet& pictures,
+                            ThreadPool& pool);
 
 // The backbone's body, stored as it is, under a new head: `weight` [outputs, inputs] in the order
 // of the file (PyTorch's), `bias` [outputs]. Task classify, no names, for pictures prepared as
@@ -29,6 +38,7 @@ Model WithHead(const Model& backbone, HeadKind kind, const Preprocessing& prepro
 struct Embeddings {
   MapExtents map;  // 1x1 when pooled
   int64_t channels = 0;
+  std::vector<int64_t> map_channels;   // of each map whose means they are; their sum is `channels`
   std::vector<float> values;           // [pictures, map, channels], each a half float
   std::vector<PictureSize> sizes;      // of the pictures themselves
   std::vector<int64_t> row_of_sample;  // samples that mark the same picture share its row

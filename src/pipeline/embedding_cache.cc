@@ -151,7 +151,7 @@ std::string BackboneDigest(const Model& backbone) {
   std::string text;
   for (const auto& [key, value] : file.metadata) text += key + "=" + value + "\n";
   text += HeadNameOf(body.architecture);
-  text += "\n";
+  text += std::to_string(body.architecture.pooled_stages) + "\n";
   for (const NamedTensor& named : file.tensors) {
     text +=
         named.name + " " + ToString(named.tensor.shape()) + " " + Sha256Hex(named.tensor) + "\n";

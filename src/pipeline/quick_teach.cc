@@ -42,12 +42,12 @@ Result<QuickTeachResult> QuickTeach(const Model& backbone, PictureSet& pictures,
   const EmbedOptions embed{.kind = locates ? HeadKind::kFlatten : HeadKind::kPooled,
                            .cache = options.cache,
                            .progress = options.progress};
-  DEIXIS_ASSIGN(const Embeddings embeddings, Embed(backbone, pictures, embed, pool));
+  DEIXIS_ASSIGN(const Model body, WithPoolScale(backbone, embed.kind, pictures, pool));
+  DEIXIS_ASSIGN(const Embeddings embeddings, Embed(body, pictures, embed, pool));
   const double embed_seconds = SecondsSince(start);
   const auto embedded = Clock::now();
-  Result<QuickTeachResult> result = locates
-                                        ? TeachLocator(backbone, pictures, embeddings, split, pool)
-                                        : TeachClassifier(backbone, pictures, embeddings, split);
+  Result<QuickTeachResult> result = locates ? TeachLocator(body, pictures, embeddings, split, pool)
+                                            : TeachClassifier(body, pictures, embeddings, split);
   if (!result.ok()) return result;
   result->embed_seconds = embed_seconds;
   result->fit_seconds = SecondsSince(embedded);

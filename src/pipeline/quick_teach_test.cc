@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "compress/compress.h"
 #include "compress/evaluate.h"
+#include "pipeline/embedding.h"
 #include "pipeline/testing/random_backbone.h"
 #include "vision/image.h"
 
@@ -194,10 +195,46 @@ TEST_F(QuickTeachTest, ACompressedBackboneStaysCompressed) {
   ASSERT_TRUE(saved.ok()) << saved.error().message;
   const auto loaded = LoadModel(path);
   ASSERT_TRUE(loaded.ok()) << loaded.error().message;
-  EXPECT_FALSE(loaded->activations.empty());
+  EXPECT_EQ(loaded->architecture.pooled_stages, 3);
+  EXPECT_EQ(loaded->activations.at("avgpool"), classifier->model.activations.at("avgpool"));
   const auto evaluation = Evaluate(*loaded, kinds);
   ASSERT_TRUE(evaluation.ok()) << evaluation.error().message;
   EXPECT_EQ(evaluation->top1(), 1.0);
+}
+
+// The means of a body in integers get a scale that leaves room: the same for a few more pictures,
+// so that what was embedded before still holds, and larger for pictures that need it.
+TEST_F(QuickTeachTest, TheMeansScaleHoldsThePicturesAndSomeMore) {
+  Rng rng(6);
+  for (int i = 0; i < 12; ++i) {
+    Draw("kinds/a/" + std::to_string(i) + ".png", {90, 60, 90}, 8, 8, rng);
+    Draw("more/a/" + std::to_string(i) + ".png", {90, 60, 90}, 8, 8, rng);
+  }
+  Draw("more/a/12.png", {88, 62, 92}, 9, 8, rng);
+  const Model backbone = RandomBackbone();
+  PictureSet kinds(*OpenDataset((folder_ / "kinds").string()), backbone.preprocessing);
+  PictureSet more(*OpenDataset((folder_ / "more").string()), backbone.preprocessing);
+  CompressOptions compress;
+  compress.activations = RangeOptions{};
+  const auto compressed = Compress(backbone, &kinds, compress);
+  ASSERT_TRUE(compressed.ok()) << compressed.error().message;
+  ThreadPool pool(2);
+  const auto scaled = WithPoolScale(compressed->model, HeadKind::kPooled, kinds, pool);
+  ASSERT_TRUE(scaled.ok()) << scaled.error().message;
+  const auto again = WithPoolScale(*scaled, HeadKind::kPooled, more, pool);
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  const ActivationQuantization scale = scaled->activations.at("avgpool");
+  EXPECT_EQ(again->activations.at("avgpool"), scale);
+  const auto embeddings = Embed(*scaled, kinds, {}, pool);
+  ASSERT_TRUE(embeddings.ok()) << embeddings.error().message;
+  EXPECT_EQ(embeddings->map_channels, (std::vector<int64_t>{16, 32, 64}));
+  const float largest = *std::ranges::max_element(embeddings->values);
+  EXPECT_LT(largest, 250 * scale.scale);  // nothing is cut off
+  EXPECT_GT(largest, 120 * scale.scale);  // nor are many of the levels unused
+  // In float there is nothing to scale.
+  const auto floats = WithPoolScale(backbone, HeadKind::kPooled, kinds, pool);
+  ASSERT_TRUE(floats.ok());
+  EXPECT_TRUE(floats->activations.empty());
 }
 
 // The second teaching finds every picture in the cache and gives the same model.
@@ -224,7 +261,7 @@ TEST_F(QuickTeachTest, PicturesAreLookedAtOnce) {
     EmbeddingCache(cache, 1 << 20)
         .Keep(file.path().filename().string(),
               {.size = {.height_px = 32, .width_px = 32},
-               .values = std::vector<float>(64, static_cast<float>(rng.Below(9)))});
+               .values = std::vector<float>(16 + 32 + 64, static_cast<float>(rng.Below(9)))});
   }
   const auto third = QuickTeach(backbone, pictures, options);
   ASSERT_TRUE(third.ok());

@@ -16,7 +16,7 @@ using VectorF = Eigen::VectorXf;
 constexpr size_t kRemembered = 10;  // steps whose curvature is used
 constexpr double kLeastGain = 1e-6;
 constexpr int kMaxHalvings = 20;
-// Of the mean variance of all features.
+// Of the mean variance of a map's features.
 constexpr float kLeastVariance = 0.1f;
 
 struct Step {
@@ -85,17 +85,23 @@ Eigen::VectorXf MinimizeLbfgs(VectorF start,
   return x;
 }
 
-SoftmaxHead FitSoftmaxHead(const MatrixF& embeddings, std::span<const int> labels, int num_labels,
-                           double penalty, int max_steps) {
+SoftmaxHead FitSoftmaxHead(const MatrixF& embeddings, std::span<const int64_t> map_channels,
+                           std::span<const int> labels, int num_labels, double penalty,
+                           int max_steps) {
   const Eigen::Index length = embeddings.cols();
   const VectorF mean = embeddings.colwise().mean();
   MatrixF inputs = embeddings.rowwise() - mean.transpose();
   const VectorF variance =
       inputs.colwise().squaredNorm().transpose() / static_cast<float>(inputs.rows());
-  // Features that hardly vary are not blown up to what is mostly noise.
-  const float least = kLeastVariance * variance.mean();
   VectorF scale = VectorF::Ones(length);
-  if (least > 0) scale = (variance.array() + least).rsqrt();
+  Eigen::Index first = 0;
+  for (const int64_t channels : map_channels) {
+    // Features that hardly vary are not blown up to what is mostly noise.
+    const auto of_map = variance.segment(first, channels);
+    const float least = kLeastVariance * of_map.mean();
+    if (least > 0) scale.segment(first, channels) = (of_map.array() + least).rsqrt();
+    first += channels;
+  }
   inputs *= scale.asDiagonal();
   const float norm = std::sqrt(inputs.squaredNorm() / static_cast<float>(inputs.rows()));
   if (norm > 0) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <cstdint>
 #include <functional>
 #include <span>
 
@@ -33,8 +34,10 @@ struct SoftmaxHead {
 // The summed cross entropy over the rows of `embeddings` [rows, length], labels below num_labels,
 // plus penalty / 2 times the squared weights, for embeddings of which each feature has about the
 // same variance, scaled to a mean squared norm of 1 around their mean (so that a penalty means the
-// same for every backbone). The bias is not penalized.
-SoftmaxHead FitSoftmaxHead(const Eigen::MatrixXf& embeddings, std::span<const int> labels,
-                           int num_labels, double penalty, int max_steps = 60);
+// same for every backbone). The features of each map, `map_channels` of them in turn, are measured
+// by one another: maps differ by more than their features do. The bias is not penalized.
+SoftmaxHead FitSoftmaxHead(const Eigen::MatrixXf& embeddings, std::span<const int64_t> map_channels,
+                           std::span<const int> labels, int num_labels, double penalty,
+                           int max_steps = 60);
 
 }  // namespace deixis

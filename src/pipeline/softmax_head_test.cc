@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "base/rng.h"
@@ -25,6 +27,9 @@ TEST(MinimizeLbfgs, FindsTheFootOfACurvedValley) {
   EXPECT_NEAR(found[1], 1, 0.02);
 }
 
+// Both coordinates are of one map.
+constexpr std::array<int64_t, 1> kOneMap = {2};
+
 // Three clouds of points in a plane.
 struct Clouds {
   Eigen::MatrixXf points;
@@ -44,7 +49,7 @@ Clouds MakeClouds() {
 
 TEST(FitSoftmaxHead, TellsCloudsApart) {
   const Clouds clouds = MakeClouds();
-  const SoftmaxHead head = FitSoftmaxHead(clouds.points, clouds.labels, 3, 1e-2);
+  const SoftmaxHead head = FitSoftmaxHead(clouds.points, kOneMap, clouds.labels, 3, 1e-2);
   const Eigen::MatrixXf logits = head.Logits(clouds.points);
   int right = 0;
   for (int i = 0; i < 60; ++i) {
@@ -58,7 +63,7 @@ TEST(FitSoftmaxHead, TellsCloudsApart) {
 // At the least cost the biases' gradient vanishes: probabilities add up to the labels' counts.
 TEST(FitSoftmaxHead, ProbabilitiesAddUpToTheCounts) {
   const Clouds clouds = MakeClouds();
-  const SoftmaxHead head = FitSoftmaxHead(clouds.points, clouds.labels, 3, 1e-1, 200);
+  const SoftmaxHead head = FitSoftmaxHead(clouds.points, kOneMap, clouds.labels, 3, 1e-1, 200);
   Eigen::MatrixXf shares = head.Logits(clouds.points).array().exp();
   shares.array().colwise() /= shares.rowwise().sum().array().eval();
   for (int label = 0; label < 3; ++label) EXPECT_NEAR(shares.col(label).sum(), 20, 0.2);
@@ -68,7 +73,7 @@ TEST(FitSoftmaxHead, ProbabilitiesAddUpToTheCounts) {
 TEST(FitSoftmaxHead, AFeatureInSmallUnitsCountsLikeAnyOther) {
   Clouds clouds = MakeClouds();
   const auto right_of = [&] {
-    const SoftmaxHead head = FitSoftmaxHead(clouds.points, clouds.labels, 3, 1);
+    const SoftmaxHead head = FitSoftmaxHead(clouds.points, kOneMap, clouds.labels, 3, 1);
     const Eigen::MatrixXf logits = head.Logits(clouds.points);
     int right = 0;
     for (int i = 0; i < 60; ++i) {
@@ -83,10 +88,30 @@ TEST(FitSoftmaxHead, AFeatureInSmallUnitsCountsLikeAnyOther) {
   EXPECT_GE(right_of(), right - 2);
 }
 
+// Nor how large all features of a map are beside another's: each map is measured by itself.
+TEST(FitSoftmaxHead, AMapInTinyUnitsCountsLikeAnyOther) {
+  Clouds clouds = MakeClouds();
+  const auto cost_of = [&](std::span<const int64_t> map_channels) {
+    const SoftmaxHead head = FitSoftmaxHead(clouds.points, map_channels, clouds.labels, 3, 1);
+    const Eigen::MatrixXf logits = head.Logits(clouds.points);
+    double cost = 0;
+    for (int i = 0; i < 60; ++i) {
+      cost += std::log(logits.row(i).array().exp().sum()) - logits(i, clouds.labels[i]);
+    }
+    return cost;
+  };
+  constexpr std::array<int64_t, 2> kTwoMaps = {1, 1};
+  const double cost = cost_of(kTwoMaps);
+  clouds.points.col(1) *= 0.01f;
+  EXPECT_NEAR(cost_of(kTwoMaps), cost, 0.01 * cost);
+  // Measured by the other one it would hardly count.
+  EXPECT_GT(cost_of(kOneMap), 1.5 * cost);
+}
+
 TEST(FitSoftmaxHead, APenaltyMakesItModest) {
   const Clouds clouds = MakeClouds();
-  const float free = FitSoftmaxHead(clouds.points, clouds.labels, 3, 1e-3).weight.norm();
-  const float bound = FitSoftmaxHead(clouds.points, clouds.labels, 3, 10).weight.norm();
+  const float free = FitSoftmaxHead(clouds.points, kOneMap, clouds.labels, 3, 1e-3).weight.norm();
+  const float bound = FitSoftmaxHead(clouds.points, kOneMap, clouds.labels, 3, 10).weight.norm();
   EXPECT_LT(bound, 0.5 * free);
 }
 

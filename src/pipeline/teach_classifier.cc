@@ -27,13 +27,17 @@ constexpr int kMaxRejectionCategories = 200;
 // Pictures with their labels.
 struct Lesson {
   MatrixF embeddings;  // [pictures, length]
+  std::vector<int64_t> map_channels;
   std::vector<int> labels;
   std::vector<int> units;
 
   int64_t size() const { return static_cast<int64_t>(labels.size()); }
 
   Lesson Where(const std::vector<int64_t>& places) const {
-    Lesson part{.embeddings = embeddings(places, Eigen::all), .labels = {}, .units = {}};
+    Lesson part{.embeddings = embeddings(places, Eigen::all),
+                .map_channels = map_channels,
+                .labels = {},
+                .units = {}};
     for (const int64_t place : places) {
       part.labels.push_back(labels[place]);
       part.units.push_back(units[place]);
@@ -123,7 +127,8 @@ class Classifier {
 
  private:
   static SoftmaxHead Fit(const Lesson& lesson, int num_labels, double penalty) {
-    return FitSoftmaxHead(lesson.embeddings, lesson.labels, num_labels, penalty);
+    return FitSoftmaxHead(lesson.embeddings, lesson.map_channels, lesson.labels, num_labels,
+                          penalty);
   }
 
   double Cost(const MatrixF& logits, double factor) const {
@@ -204,8 +209,10 @@ std::vector<float> Rows(const MatrixF& weight) {
 Result<QuickTeachResult> TeachClassifier(const Model& backbone, const PictureSet& pictures,
                                          const Embeddings& embeddings, const Split& split) {
   const Dataset& dataset = pictures.dataset();
-  Lesson all{
-      .embeddings = MatrixF(pictures.size(), embeddings.length()), .labels = {}, .units = {}};
+  Lesson all{.embeddings = MatrixF(pictures.size(), embeddings.length()),
+             .map_channels = embeddings.map_channels,
+             .labels = {},
+             .units = {}};
   for (int64_t i = 0; i < pictures.size(); ++i) {
     const std::span<const float> row = embeddings.Row(embeddings.row_of_sample[i]);
     all.embeddings.row(i) =

@@ -157,7 +157,15 @@ Result<EmbeddedLayout> LayOutEmbedded(const Model& model) {
          .offset = static_cast<int32_t>(value.place.offset),
          .zero_point = static_cast<uint8_t>(parts.quantizations[i].zero_point)});
   }
-  const DeixisValue& picture = layout.values[plan.steps.front().output];
+  // Where means of several maps lie in one value, each map's are a value within it.
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    if (plan.steps[i].first_channel == 0) continue;
+    DeixisValue slice = layout.values[plan.steps[i].output];
+    slice.offset += static_cast<int32_t>(plan.steps[i].first_channel);
+    layout.steps[i].output = static_cast<int32_t>(layout.values.size());
+    layout.values.push_back(slice);
+  }
+  const DeixisValue picture = layout.values[plan.steps.front().output];
   const std::array<uint8_t, 3> border = PictureBorder(model.preprocessing);
   layout.header = {.height_px = picture.height,
                    .width_px = picture.width,

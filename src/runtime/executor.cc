@@ -77,11 +77,15 @@ void Executor::Observe(std::span<const uint8_t> pixels, const ValueObserver& obs
   const Plan& plan = program_->plan();
   RunSteps(*program_, {.pixels = pixels.data()}, [&](size_t index) {
     const PlanStep& step = plan.steps[index];
-    if (step.value_name.empty()) return;
+    const int64_t channels = plan.values[step.output].extents.channels;
+    // The means of several maps are whole with those of the last one.
+    const bool is_part = step.kind == StepKind::kGlobalAveragePool &&
+                         step.first_channel + plan.values[step.input].extents.channels < channels;
+    if (step.value_name.empty() || is_part) return;
     observer({.name = step.value_name,
               .is_answer = index + 1 == plan.steps.size(),
               .is_never_negative = step.relu || step.kind == StepKind::kRelu,
-              .channels = plan.values[step.output].extents.channels,
+              .channels = channels,
               .elements = program_->ValueAsFloats(step.output)});
   });
 }

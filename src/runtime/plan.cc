@@ -50,7 +50,8 @@ class Lowering {
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       const Node& node = graph_.nodes[i];
       const size_t expected = node.kind == OpKind::kAdd ? 2 : 1;
-      bool fits = node.inputs.size() == expected;
+      bool fits = node.inputs.size() == expected ||
+                  (node.kind == OpKind::kGlobalAveragePool && node.inputs.size() > 1);
       for (const int value : node.inputs) fits = fits && value >= 0 && value <= static_cast<int>(i);
       if (!fits) return InvalidData("node \"" + node.name + "\": inputs are not earlier values");
       for (const int value : node.inputs) ++num_uses_[value];
@@ -109,14 +110,8 @@ class Lowering {
       }
       case OpKind::kMaxPool:
         return LowerMaxPool(node);
-      case OpKind::kGlobalAveragePool: {
-        DEIXIS_ASSIGN(const int input, Make(node.inputs[0]));
-        return AddStep({.kind = StepKind::kGlobalAveragePool,
-                        .name = node.name,
-                        .value_name = node.name,
-                        .input = input},
-                       {.height = 1, .width = 1, .channels = Extents(input).channels});
-      }
+      case OpKind::kGlobalAveragePool:
+        return LowerGlobalAveragePool(node);
       case OpKind::kSoftArgmax:
         return LowerSoftArgmax(node, value);
       case OpKind::kSubsamplePad:
@@ -216,6 +211,32 @@ class Lowering {
                    out);
   }
 
+  // The means of each map are taken as soon as it is there, so that only they wait for the others.
+  Result<int> LowerGlobalAveragePool(const Node& node) {
+    int output = kNoValue;
+    int64_t channels = 0;
+    const size_t num_maps = node.inputs.size();
+    for (size_t i = 0; i < num_maps; ++i) {
+      DEIXIS_ASSIGN(const int input, Make(node.inputs[i]));
+      const std::string part =
+          num_maps == 1 ? "" : " " + std::to_string(i + 1) + "/" + std::to_string(num_maps);
+      PlanStep step{.kind = StepKind::kGlobalAveragePool,
+                    .name = node.name + part,
+                    .value_name = node.name,
+                    .input = input,
+                    .output = output,
+                    .first_channel = channels};
+      channels += Extents(input).channels;
+      if (output == kNoValue) {
+        output = AddStep(std::move(step), {.height = 1, .width = 1});
+      } else {
+        plan_.steps.push_back(std::move(step));
+      }
+    }
+    plan_.values[output].extents.channels = channels;
+    return output;
+  }
+
   Result<int> LowerSubsamplePad(const Node& node) {
     DEIXIS_ASSIGN(const int input, Make(node.inputs[0]));
     const NhwcExtents in = Interior(input);
@@ -280,7 +301,8 @@ class Lowering {
     }
     for (int i = 0; i < num_steps; ++i) {
       const PlanStep& step = plan_.steps[i];
-      places[step.output].first_step = places[step.output].last_step = i;
+      if (step.first_channel == 0) places[step.output].first_step = i;
+      places[step.output].last_step = i;
       for (const int value : {step.input, step.residual}) {
         if (value != kNoValue) places[value].last_step = i;
       }

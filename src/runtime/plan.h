@@ -31,7 +31,8 @@ enum class Precision { kF32, kU8 };
 
 inline constexpr int kNoValue = -1;
 
-// Values are indices into Plan::values.
+// Values are indices into Plan::values. Each is made by one step, but for the means of several
+// maps: there every map has a step, as soon as it is made.
 struct PlanStep {
   StepKind kind = StepKind::kInput;
   std::string layer = {};  // of its parameters; empty without
@@ -42,6 +43,7 @@ struct PlanStep {
   int input = kNoValue;
   int residual = kNoValue;  // the second input of kAdd, or what a convolution adds
   int output = kNoValue;
+  int64_t first_channel = 0;  // kGlobalAveragePool: where its means begin in the output
   bool relu = false;
   int64_t filter_size = 0;  // kConv2d and kMaxPool; a linear layer's is all of its input
   int64_t stride = 1;

@@ -101,7 +101,7 @@ class ProgramF32 final : public Program {
         MaxPoolF32(PoolShape(step), input(), output, &pool_);
         break;
       case StepKind::kGlobalAveragePool:
-        GlobalAveragePoolF32(input(), output.data);
+        GlobalAveragePoolF32(input(), output.data + step.first_channel);
         break;
       case StepKind::kSoftArgmax:
         SoftArgmaxF32(input(), output.channels, output.data);

@@ -110,7 +110,7 @@ class ProgramU8 final : public Program {
         MaxPoolU8(PoolShape(step), input(), output, &pool_);
         break;
       case StepKind::kGlobalAveragePool:
-        GlobalAveragePoolU8(packed.average, input(), output.data);
+        GlobalAveragePoolU8(packed.average, input(), output.data + step.first_channel);
         break;
       case StepKind::kSoftArgmax:
         SoftArgmaxF32(ViewOf<float>(step.input), output.channels, ViewOf<float>(step.output).data);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "train/map_means.h"
 #include "train/soft_argmax.h"
 
 namespace deixis {
@@ -138,7 +139,7 @@ torch::Tensor CentroidNetwork::Apply(const Node& node,
     case OpKind::kMaxPool:
       return torch::max_pool2d(input, 3, 2, 1);
     case OpKind::kGlobalAveragePool:
-      return input.mean({2, 3});
+      return MeansOfMaps(node, values);
     case OpKind::kSoftArgmax:
       return SoftArgmax(node, input);
     case OpKind::kSubsamplePad: {

@@ -21,8 +21,9 @@ namespace {
 
 constexpr int kCentroids = 8;
 
-Model Dense(uint64_t seed) {
+Model Dense(uint64_t seed, int pooled_stages = 1) {
   Architecture architecture = *FindArchitecture("resnet20-cifar");
+  architecture.pooled_stages = pooled_stages;
   architecture.num_outputs = 2;
   Model model = TorchNetwork(architecture, seed).ToModel();
   model.preprocessing = {.height_px = 16, .width_px = 16, .resize = ResizePolicy::kStretch};
@@ -78,15 +79,17 @@ torch::Tensor Input(std::vector<float>& values) {
 }
 
 TEST(CentroidNetwork, AnswersAsTheCompressedNetwork) {
-  const Model model = Compressed(Dense(1));
-  std::vector<float> values;
-  const torch::Tensor answers = CentroidNetwork(model).Forward(Input(values));
-  const testing::Interpreter interpreter(model, /*tracks_errors=*/true);
-  const testing::Activation expected = interpreter.Run(values, 16, 16).back();
-  const std::vector<double> bound = testing::Interpreter::BoundOf(expected);
-  for (size_t i = 0; i < 2; ++i) {
-    EXPECT_NEAR(answers[0][static_cast<int64_t>(i)].item<double>(), expected.value[i],
-                bound[i] + 1e-6);
+  for (const int pooled_stages : {1, 3}) {
+    const Model model = Compressed(Dense(1, pooled_stages));
+    std::vector<float> values;
+    const torch::Tensor answers = CentroidNetwork(model).Forward(Input(values));
+    const testing::Interpreter interpreter(model, /*tracks_errors=*/true);
+    const testing::Activation expected = interpreter.Run(values, 16, 16).back();
+    const std::vector<double> bound = testing::Interpreter::BoundOf(expected);
+    for (size_t i = 0; i < 2; ++i) {
+      EXPECT_NEAR(answers[0][static_cast<int64_t>(i)].item<double>(), expected.value[i],
+                  bound[i] + 1e-6);
+    }
   }
 }
 

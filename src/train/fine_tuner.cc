@@ -518,6 +518,7 @@ Result<Architecture> ArchitectureFor(const FineTuneJob& job, const Model& backbo
   architecture.num_outputs = num_categories * (!job.locates() ? 1 : tells_presence ? 3 : 2);
   const int64_t pixels =
       LastMapOf(architecture, preprocessing.height_px, preprocessing.width_px).num_pixels();
+  if (!job.keep_head) architecture.pooled_stages = 1;
   // A map of one pixel is its own mean.
   architecture.flattened_pixels = head == "flatten" && pixels > 1 ? pixels : 0;
   architecture.num_attended = head == "soft-argmax" ? num_categories : 0;

@@ -190,6 +190,9 @@ TEST(ArchitectureFor, APlaceIsSoughtWithoutTheLastStage) {
   job.head = "auto";
   EXPECT_EQ(made().name, "resnet18-c4");
   EXPECT_EQ(made().num_attended, 0);
+  // Trained as a whole, a network needs no help of its earlier maps.
+  backbone.architecture.pooled_stages = 3;
+  EXPECT_EQ(made().pooled_stages, 1);
 }
 
 TEST(FineTune, LearnsWhetherItIsThere) {
@@ -347,11 +350,16 @@ TEST(TorchNetwork, AFlattenHeadAnswersAsTheGraphSays) {
   }
 }
 
-TEST(TorchNetwork, ASoftArgmaxHeadAnswersAsTheGraphSays) {
-  Architecture architecture = *FindArchitecture("resnet20-cifar");
-  for (const bool tells_presence : {true, false}) {
-    architecture.num_attended = 2;
-    architecture.num_outputs = tells_presence ? 6 : 4;
+TEST(TorchNetwork, HeadsOnMapsAnswerAsTheGraphSays) {
+  Architecture soft_argmax = *FindArchitecture("resnet20-cifar");
+  soft_argmax.num_attended = 2;
+  soft_argmax.num_outputs = 4;
+  Architecture with_presence = soft_argmax;
+  with_presence.num_outputs = 6;
+  Architecture pooled = *FindArchitecture("resnet20-cifar");
+  pooled.pooled_stages = 3;
+  pooled.num_outputs = 5;
+  for (const Architecture& architecture : {soft_argmax, with_presence, pooled}) {
     TorchNetwork network(architecture, 4);
     network.eval();
     const torch::NoGradGuard no_gradient;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/rng.h"
+#include "train/map_means.h"
 #include "train/processes.h"
 #include "train/shared_batch_norm.h"
 #include "train/soft_argmax.h"
@@ -117,7 +118,7 @@ torch::Tensor TorchNetwork::Apply(const Node& node, const std::vector<torch::Ten
     case OpKind::kMaxPool:
       return torch::max_pool2d(input, 3, 2, 1);
     case OpKind::kGlobalAveragePool:
-      return input.mean({2, 3});
+      return MeansOfMaps(node, values);
     case OpKind::kLinear:
       return torch::linear(input.flatten(1), Parameter(node.name + ".weight"),
                            Parameter(node.name + ".bias"));

@@ -139,6 +139,22 @@ def with_soft_argmax(model):
     return model
 
 
+def with_means_of_three(model):
+    """A head on the means of the last three stages' maps, the earlier one's first."""
+    model.fc = nn.Linear(128 + 256 + 512, OUTPUTS)
+
+    def forward(x):
+        x = model.layer1(model.maxpool(model.relu(model.bn1(model.conv1(x)))))
+        maps = []
+        for stage in (model.layer2, model.layer3, model.layer4):
+            x = stage(x)
+            maps.append(x.mean((2, 3)))
+        return model.fc(torch.cat(maps, 1))
+
+    model.forward = forward
+    return model
+
+
 def fnv1a(text):
     value = 0xCBF29CE484222325
     for byte in text.encode():
@@ -177,6 +193,7 @@ def main():
                  logits("resnet20-cifar", 103, 32), logits("resnet20-cifar-b", 104, 32),
                  logits("resnet32-cifar", 105, 19)],
         "soft_argmax": logits("resnet18-c4", 106, 75, with_soft_argmax),
+        "pooled": logits("resnet18", 107, 70, with_means_of_three),
     }
     print(json.dumps(golden, indent=1))
 

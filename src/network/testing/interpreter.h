@@ -91,7 +91,7 @@ class Interpreter {
       case OpKind::kMaxPool:
         return MaxPool(node, x);
       case OpKind::kGlobalAveragePool:
-        return GlobalAveragePool(x);
+        return GlobalAveragePool(node, values);
       case OpKind::kLinear:
         return Linear(node, x);
       case OpKind::kSoftArgmax:
@@ -216,7 +216,18 @@ class Interpreter {
     return y;
   }
 
-  Activation GlobalAveragePool(const Activation& x) const {
+  Activation GlobalAveragePool(const Node& node, const std::vector<Activation>& values) const {
+    Activation all = Make(1, 1, 0);
+    for (const int value : node.inputs) {
+      const Activation means = MeansOf(values[value]);
+      all.channels += means.channels;
+      all.value.insert(all.value.end(), means.value.begin(), means.value.end());
+      all.sigma.insert(all.sigma.end(), means.sigma.begin(), means.sigma.end());
+    }
+    return all;
+  }
+
+  Activation MeansOf(const Activation& x) const {
     Activation y = Make(1, 1, x.channels);
     const auto pixels = static_cast<double>(x.height * x.width);
     std::vector<double> absolute(y.value.size());

@@ -10,6 +10,7 @@
 // the error, grows by the norm of every layer and says nothing after ten of them.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -111,7 +112,7 @@ class ErrorAnalysis {
         return output;
       }
       case OpKind::kGlobalAveragePool:
-        return EvaluateAverage(input);
+        return EvaluateAverages(node);
       case OpKind::kSoftArgmax:
         return input;  // no network of these tests has one
       case OpKind::kSubsamplePad: {
@@ -220,6 +221,19 @@ class ErrorAnalysis {
                        std::abs(b.value.view().Pixel(0, y, x)[c]));
       }
     });
+    return output;
+  }
+
+  Value EvaluateAverages(const Node& node) const {
+    Value output({.height = 1, .width = 1, .channels = node.out_channels});
+    int64_t first = 0;
+    for (const int value : node.inputs) {
+      const Value part = EvaluateAverage(values_[value]);
+      const int64_t channels = part.value.extents().channels;
+      std::copy_n(part.value.view().data, channels, output.value.view().data + first);
+      std::copy_n(part.variance.view().data, channels, output.variance.view().data + first);
+      first += channels;
+    }
     return output;
   }
 

@@ -1,5 +1,4 @@
-// A small network whose head reads the pixels of its last map, and what it answers: for the tests
-// of such heads.
+// A small network with a head of any kind, and what it answers: for the tests of heads.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -25,13 +24,16 @@ namespace deixis::testing {
 inline constexpr int64_t kMapHeadHeight = 24;
 inline constexpr int64_t kMapHeadWidth = 20;
 
-// Its last map has 6x5 pixels of 64 channels. The last two are those of Architecture; one is 0.
-inline Model MapHeadModel(int64_t num_outputs, int64_t flattened_pixels, int64_t num_attended) {
+// Its last map has 6x5 pixels of 64 channels, those before it 16 and 32. The arguments are those of
+// Architecture.
+inline Model MapHeadModel(int64_t num_outputs, int64_t flattened_pixels, int64_t num_attended,
+                          int pooled_stages = 1) {
   Architecture architecture = *FindArchitecture("resnet20-cifar");
   architecture.blocks_per_stage = {1, 1, 1};
   architecture.num_outputs = num_outputs;
   architecture.flattened_pixels = flattened_pixels;
   architecture.num_attended = num_attended;
+  architecture.pooled_stages = pooled_stages;
   Model model = AssembleModel(architecture, SyntheticFile(architecture, num_outputs, 3));
   model.preprocessing.height_px = kMapHeadHeight;
   model.preprocessing.width_px = kMapHeadWidth;

@@ -130,7 +130,7 @@ class OnnxCheck : public ::testing::Test {
 };
 
 // `name` is that of a known architecture, "-flatten" behind it for a head on every pixel,
-// "-attend" for a soft-argmax head.
+// "-attend" for a soft-argmax head, "-pooled" for one on the means of three maps.
 Model SyntheticModel(std::string name, int64_t height_px, int64_t width_px) {
   const auto has_suffix = [&](std::string_view suffix) {
     if (!name.ends_with(suffix)) return false;
@@ -139,7 +139,9 @@ Model SyntheticModel(std::string name, int64_t height_px, int64_t width_px) {
   };
   const bool is_flatten = has_suffix("-flatten");
   const bool attends = has_suffix("-attend");
+  const bool pools_three = has_suffix("-pooled");
   Architecture architecture = *FindArchitecture(name);
+  if (pools_three) architecture.pooled_stages = 3;
   if (is_flatten) {
     architecture.flattened_pixels = LastMapOf(architecture, height_px, width_px).num_pixels();
   }
@@ -176,8 +178,9 @@ TEST_P(OnnxCheckArchitecture, GivesWhatOurExecutorGives) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Known, OnnxCheckArchitecture,
-                         ::testing::Values("resnet18", "resnet18-flatten", "resnet18-c4-attend",
-                                           "resnet50", "resnet20-cifar", "resnet20-cifar-b"),
+                         ::testing::Values("resnet18", "resnet18-flatten", "resnet18-pooled",
+                                           "resnet18-c4-attend", "resnet50", "resnet20-cifar",
+                                           "resnet20-cifar-b"),
                          [](const auto& test) {
                            std::string name = test.param;
                            std::erase(name, '-');
@@ -272,7 +275,8 @@ TEST_P(OnnxCheckInt8, IsFusedAndCloseToFp32AndToOurs) {
   }
   EXPECT_EQ(CountNodes("QLinearConv"), num_convolutions);
   EXPECT_EQ(CountNodes("QLinearAdd"), num_additions);
-  EXPECT_EQ(CountNodes("QLinearGlobalAveragePool"), model.architecture.HasFlattenHead() ? 0 : 1);
+  EXPECT_EQ(CountNodes("QLinearGlobalAveragePool"),
+            model.architecture.HasFlattenHead() ? 0 : model.architecture.pooled_stages);
   EXPECT_EQ(CountNodes("QGemm"), 1);
   EXPECT_EQ(CountNodes("QuantizeLinear"), 1);  // of the picture
   for (const char* op_type : {"Conv", "FusedConv", "Add", "Relu", "Gemm", "DequantizeLinear"}) {
@@ -283,8 +287,8 @@ TEST_P(OnnxCheckInt8, IsFusedAndCloseToFp32AndToOurs) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Known, OnnxCheckInt8,
-                         ::testing::Values("resnet18", "resnet18-flatten", "resnet50",
-                                           "resnet20-cifar", "resnet20-cifar-b"),
+                         ::testing::Values("resnet18", "resnet18-flatten", "resnet18-pooled",
+                                           "resnet50", "resnet20-cifar", "resnet20-cifar-b"),
                          [](const auto& test) {
                            std::string name = test.param;
                            std::erase(name, '-');
