@@ -233,6 +233,14 @@ int64_t NumWeights(const Model& model) {
   return count;
 }
 
+// What the head makes its outputs of, where that is not the mean of the last map.
+std::string HeadText(const Architecture& architecture) {
+  if (architecture.HasFlattenHead()) return " on every pixel";
+  if (architecture.HasSoftArgmaxHead()) return " by soft-argmax";
+  if (architecture.pooled_stages == 1) return "";
+  return " on the means of " + std::to_string(architecture.pooled_stages) + " stages";
+}
+
 std::string SummaryText(const TensorFile& file, const FileSummary& summary,
                         const Result<Model>& model, const Style& style) {
   Facts facts;
@@ -248,9 +256,7 @@ std::string SummaryText(const TensorFile& file, const FileSummary& summary,
   if (model.ok()) {
     facts.Add("network", style.Bold(model->architecture.name) + ", " +
                              Counted(model->architecture.num_outputs, "output") +
-                             (model->architecture.HasFlattenHead()      ? " on every pixel"
-                              : model->architecture.HasSoftArgmaxHead() ? " by soft-argmax"
-                                                                        : "") +
+                             HeadText(model->architecture) +
                              (model->task == Task::kLocate ? ", locates" : ", classifies"));
     if (!model->class_names.empty()) facts.Add("categories", NamesText(model->class_names));
     facts.Add("picture", PreprocessingText(model->preprocessing));

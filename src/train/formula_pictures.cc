@@ -26,12 +26,12 @@ enum Family : size_t { kFractal, kContour, kTexture, kTree, kSolid, kHand, kScen
 // How many classes a family has, and how many of all pictures show it.
 struct FamilyPlan {
   const char* name;
-  int num_classes;  // 0: as many as the scenes have
+  int num_classes;
   double share;
 };
 constexpr FamilyPlan kPlan[] = {
-    {"fractal", 400, 0.22}, {"contour", 200, 0.12}, {"texture", 320, 0.18}, {"tree", 100, 0.06},
-    {"solid", 320, 0.20},   {"hand", 64, 0.14},     {"scene", 0, 0.08},
+    {"fractal", 200, 0.24}, {"contour", 100, 0.12}, {"texture", 140, 0.16}, {"tree", 60, 0.08},
+    {"solid", 140, 0.18},   {"hand", 64, 0.14},     {"scene", 12, 0.08},
 };
 
 std::unique_ptr<formula::Formula> MakeFormula(size_t family, int index, uint64_t seed) {
@@ -247,7 +247,7 @@ FormulaPictures::FormulaPictures(uint64_t seed) : seed_(seed) {
     const FamilyPlan& plan = kPlan[family];
     families_.emplace_back(plan.name);
     const int count =
-        plan.num_classes > 0 ? plan.num_classes : static_cast<int>(SceneClassNames().size());
+        family == kScene ? static_cast<int>(SceneClassNames().size()) : plan.num_classes;
     shares_.push_back({.first_class = classes_.size(),
                        .num_classes = static_cast<size_t>(count),
                        .until = until += plan.share});

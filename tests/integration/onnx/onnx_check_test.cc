@@ -157,8 +157,8 @@ Model SyntheticModel(std::string name, int64_t height_px, int64_t width_px) {
   // Blocks that add a quarter of what they compute, so that values do not grow from block to block
   // and with them the rounding errors.
   const bool bottleneck = model->architecture.block == BlockKind::kBottleneck;
-  for (auto& [name, batch_norm] : model->batch_norms) {
-    if (!name.ends_with(bottleneck ? ".bn3" : ".bn2")) continue;
+  for (auto& [norm, batch_norm] : model->batch_norms) {
+    if (!norm.ends_with(bottleneck ? ".bn3" : ".bn2")) continue;
     std::vector<float> weight = batch_norm.weight.ToFloats();
     for (float& factor : weight) factor *= 0.25f;
     batch_norm.weight = Tensor::FromVector<float>(batch_norm.weight.shape(), std::move(weight));
