@@ -34,6 +34,7 @@ Status RunTrain(const Arguments& arguments, Console& console) {
 
   QuickTeachOptions options;
   options.task = task;
+  options.pooled_stages = static_cast<int>(arguments.Integer("pooled-stages"));
   options.cache = EmbeddingCache::OfUser();
   options.num_threads = ThreadsOf(arguments);
   options.progress = [&](int64_t done, int64_t total) {
@@ -123,6 +124,16 @@ constexpr Flag kFlags[] = {
      .default_value = "quick",
      .allowed = "quick|full",
      .example = "full"},
+    {.name = "pooled-stages",
+     .kind = ValueKind::kInteger,
+     .value_name = "N",
+     .help =
+         "quick: a classifier reads the means of the last maps of so many stages; 1 where all of "
+         "the backbone was trained on such pictures",
+     .default_value = "3",
+     .example = "1",
+     .minimum = 1,
+     .maximum = 4},
     {.name = "epochs",
      .kind = ValueKind::kInteger,
      .value_name = "N",

@@ -74,6 +74,10 @@ Status CheckNoFullTrainingFlags(const Arguments& arguments) {
 }
 
 Status RunFullTraining(const Arguments& arguments, Console& console) {
+  if (arguments.Given("pooled-stages")) {
+    return UsageError("--pooled-stages is for teaching the last layer alone",
+                      "leave it out, or leave out --method full");
+  }
   const std::string& out = arguments.Text("out");
   // A training that goes on replaces what it wrote itself.
   DEIXIS_RETURN_IF_ERROR(CheckOutput("--out", out, arguments.Text("backbone"),

@@ -27,12 +27,9 @@ void GivePoolAnyScale(Model& model) {
 
 Architecture UnderHead(Architecture architecture, HeadKind kind,
                        const Preprocessing& preprocessing) {
-  architecture.pooled_stages = 1;
   architecture.flattened_pixels = architecture.num_attended = 0;
-  if (kind == HeadKind::kPooled) {
-    architecture.pooled_stages =
-        std::min(kPooledStages, static_cast<int>(architecture.stage_channels.size()));
-  } else {
+  if (kind == HeadKind::kFlatten) {
+    architecture.pooled_stages = 1;
     const int64_t pixels =
         LastMapOf(architecture, preprocessing.height_px, preprocessing.width_px).num_pixels();
     architecture.flattened_pixels = pixels > 1 ? pixels : 0;  // of one pixel it is its mean
@@ -54,6 +51,21 @@ Model Headless(const Model& backbone, HeadKind kind, const Preprocessing& prepro
   length *= std::max<int64_t>(1, architecture.flattened_pixels);
   return WithHead(backbone, kind, preprocessing, std::vector<float>(static_cast<size_t>(length)),
                   {0.0f});
+}
+
+// Up to `most` samples: the first of each category, then the second of each, and so on. What is
+// added to a dataset changes little about which these are.
+std::vector<int64_t> SomeOfEachCategory(const PictureSet& pictures, int64_t most) {
+  std::map<int, int64_t> num_seen;  // by label
+  std::vector<std::pair<int64_t, int64_t>> by_turn;
+  for (int64_t i = 0; i < pictures.size(); ++i) {
+    by_turn.emplace_back(num_seen[pictures.sample(i).label]++, i);
+  }
+  std::ranges::sort(by_turn);
+  by_turn.resize(std::min(by_turn.size(), static_cast<size_t>(most)));
+  std::vector<int64_t> samples;
+  for (const auto& [turn, sample] : by_turn) samples.push_back(sample);
+  return samples;
 }
 
 // By sample the row of its picture, and by row the first sample that shows it.
@@ -82,8 +94,8 @@ class Embedder {
     return embedder;
   }
 
-  Result<EmbeddingCache::Entry> Look(PictureSet& pictures, int64_t sample, int thread,
-                                     int64_t length = 0) {
+  Result<EmbeddingCache::Entry> Look(PictureSet& pictures, int64_t sample, int64_t length,
+                                     int thread) {
     std::string key;
     if (cache_.keeps()) {
       DEIXIS_ASSIGN(key, EmbeddingKey(pictures.sample(sample).path, backbone_digest_));
@@ -109,21 +121,22 @@ class Embedder {
 
 }  // namespace
 
-Result<Model> WithPoolScale(const Model& backbone, HeadKind kind, PictureSet& pictures,
-                            ThreadPool& pool) {
+Result<Model> ToEmbed(const Model& backbone, PictureSet& pictures, const EmbedOptions& options,
+                      ThreadPool& pool) {
   Model model = backbone;
-  if (backbone.activations.empty() || kind != HeadKind::kPooled) return model;
+  model.architecture.pooled_stages =
+      std::min(options.pooled_stages, static_cast<int>(model.architecture.stage_channels.size()));
+  if (backbone.activations.empty() || options.kind != HeadKind::kPooled) return model;
   GivePoolAnyScale(model);
-  const Model probe = Headless(model, kind, pictures.preprocessing());
-  const EmbeddingCache none;
-  DEIXIS_ASSIGN(Embedder embedder, Embedder::Create(probe, none, pool.num_threads()));
-  const int64_t count = std::min(pictures.size(), kScalePictures);
+  const Model probe = Headless(model, options.kind, pictures.preprocessing());
+  const int64_t length = probe.graph.nodes.back().in_channels;
+  DEIXIS_ASSIGN(Embedder embedder, Embedder::Create(probe, options.cache, pool.num_threads()));
+  const std::vector<int64_t> some = SomeOfEachCategory(pictures, kScalePictures);
   std::mutex mutex;  // guards what follows
   std::optional<Error> failure;
   float largest = 0;
-  pool.ParallelFor(count, [&](int64_t i, int thread) {
-    // Datasets lie sorted by category: evenly from all of it.
-    const auto entry = embedder.Look(pictures, i * pictures.size() / count, thread);
+  pool.ParallelFor(static_cast<int64_t>(some.size()), [&](int64_t i, int thread) {
+    const auto entry = embedder.Look(pictures, some[static_cast<size_t>(i)], length, thread);
     const std::lock_guard lock(mutex);
     if (!entry.ok()) {
       failure = entry.error();
@@ -187,7 +200,7 @@ Result<Embeddings> Embed(const Model& backbone, PictureSet& pictures, const Embe
   int64_t done = 0;
   pool.ParallelFor(num_rows, [&](int64_t row, int thread) {
     if (stop) return;
-    auto entry = embedder.Look(pictures, sample_of_row[row], thread, length);
+    auto entry = embedder.Look(pictures, sample_of_row[row], length, thread);
     const std::lock_guard lock(mutex);
     if (!entry.ok()) {
       if (!failure) failure = std::move(entry).error();

@@ -16,18 +16,13 @@
 namespace deixis {
 
 enum class HeadKind {
-  kPooled,   // on the means of the last feature maps of kPooledStages stages: what a thing is
+  kPooled,   // on the means of the last feature maps of some stages: what a thing is
   kFlatten,  // on every pixel of the last one: where it is
 };
-// The last map alone knows best what the backbone was trained to tell apart; what it was not is
-// told better by the maps before it as well (docs/teaching.md). Fewer where there are fewer.
+// The last stages of a backbone that a pooled head reads, where it has as many. The last map alone
+// knows best what the backbone was trained to tell apart; what it was not, the maps before it tell
+// as well (docs/teaching.md).
 inline constexpr int kPooledStages = 3;
-
-// The backbone as it is to be embedded and taught: where its activations are rounded, the means
-// that a pooled head reads are given a scale that holds those of the pictures; some 64 of them are
-// looked at, and a scale serves some more pictures than these. The same as it is for another kind.
-Result<Model> WithPoolScale(const Model& backbone, HeadKind kind, PictureSet& pictures,
-                            ThreadPool& pool);
 
 // The backbone's body, stored as it is, under a new head: `weight` [outputs, inputs] in the order
 // of the file (PyTorch's), `bias` [outputs]. Task classify, no names, for pictures prepared as
@@ -52,10 +47,18 @@ struct Embeddings {
 
 struct EmbedOptions {
   HeadKind kind = HeadKind::kPooled;
+  int pooled_stages = kPooledStages;
   EmbeddingCache cache;  // keeps nothing unless told
   // Pictures embedded so far, of all; false stops with kInterrupted. May be empty.
   std::function<bool(int64_t done, int64_t total)> progress;
 };
+
+// The backbone as Embed() and WithHead() take it: its architecture says how many stages a pooled
+// head reads, and where activations are rounded, the means that it reads have a scale that holds
+// those of the pictures; some 64 of them are looked at, and the scale serves some more pictures
+// than these.
+Result<Model> ToEmbed(const Model& backbone, PictureSet& pictures, const EmbedOptions& options,
+                      ThreadPool& pool);
 
 // Every picture of the dataset once, prepared as `pictures` does.
 Result<Embeddings> Embed(const Model& backbone, PictureSet& pictures, const EmbedOptions& options,

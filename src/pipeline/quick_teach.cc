@@ -40,9 +40,10 @@ Result<QuickTeachResult> QuickTeach(const Model& backbone, PictureSet& pictures,
   ThreadPool pool(options.num_threads);
   const bool locates = options.task == Task::kLocate;
   const EmbedOptions embed{.kind = locates ? HeadKind::kFlatten : HeadKind::kPooled,
+                           .pooled_stages = options.pooled_stages,
                            .cache = options.cache,
                            .progress = options.progress};
-  DEIXIS_ASSIGN(const Model body, WithPoolScale(backbone, embed.kind, pictures, pool));
+  DEIXIS_ASSIGN(const Model body, ToEmbed(backbone, pictures, embed, pool));
   DEIXIS_ASSIGN(const Embeddings embeddings, Embed(body, pictures, embed, pool));
   const double embed_seconds = SecondsSince(start);
   const auto embedded = Clock::now();

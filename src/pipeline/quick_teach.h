@@ -2,12 +2,12 @@
 // fitted to what it makes of them. Seconds on the device instead of minutes of training, and the
 // first thing to offer; fine-tuning comes when the held-out figure asks for it.
 //
-// A classifier gets a pooled head, by logistic regression, and a rejection of what it was not
-// taught (network/rejection.h). A model that locates gets a flatten head, since the mean over the
-// last feature map keeps nothing of where a thing was: by ridge regression of the marks' unit
-// coordinates, and of ±1 for whether the thing is there at all when some pictures lack it.
-// Penalties and the sharpness of probabilities are chosen on predictions for pictures left out in
-// turn.
+// A classifier gets a pooled head on the last maps of three stages, by logistic regression, and a
+// rejection of what it was not taught (network/rejection.h). A model that locates gets a flatten
+// head, since the mean over the last feature map keeps nothing of where a thing was: by ridge
+// regression of the marks' unit coordinates, and of ±1 for whether the thing is there at all when
+// some pictures lack it. Penalties and the sharpness of probabilities are chosen on predictions for
+// pictures left out in turn.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "compress/picture_set.h"
 #include "network/model.h"
+#include "pipeline/embedding.h"
 #include "pipeline/embedding_cache.h"
 #include "vision/dataset_split.h"
 
@@ -27,6 +28,7 @@ inline constexpr size_t kLeastPictures = 5;
 
 struct QuickTeachOptions {
   Task task = Task::kClassify;
+  int pooled_stages = kPooledStages;  // of a classifier
   int num_threads = 1;
   // Which pictures judge. A side that the dataset writes down counts always: such pictures never
   // teach. Of the others all teach the head that is given out, once it is judged.

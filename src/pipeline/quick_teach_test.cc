@@ -219,9 +219,9 @@ TEST_F(QuickTeachTest, TheMeansScaleHoldsThePicturesAndSomeMore) {
   const auto compressed = Compress(backbone, &kinds, compress);
   ASSERT_TRUE(compressed.ok()) << compressed.error().message;
   ThreadPool pool(2);
-  const auto scaled = WithPoolScale(compressed->model, HeadKind::kPooled, kinds, pool);
+  const auto scaled = ToEmbed(compressed->model, kinds, {}, pool);
   ASSERT_TRUE(scaled.ok()) << scaled.error().message;
-  const auto again = WithPoolScale(*scaled, HeadKind::kPooled, more, pool);
+  const auto again = ToEmbed(*scaled, more, {}, pool);
   ASSERT_TRUE(again.ok()) << again.error().message;
   const ActivationQuantization scale = scaled->activations.at("avgpool");
   EXPECT_EQ(again->activations.at("avgpool"), scale);
@@ -231,8 +231,14 @@ TEST_F(QuickTeachTest, TheMeansScaleHoldsThePicturesAndSomeMore) {
   const float largest = *std::ranges::max_element(embeddings->values);
   EXPECT_LT(largest, 250 * scale.scale);  // nothing is cut off
   EXPECT_GT(largest, 120 * scale.scale);  // nor are many of the levels unused
+  // Fewer maps are as their backbone has them.
+  QuickTeachOptions last_map;
+  last_map.pooled_stages = 1;
+  const auto taught = QuickTeach(compressed->model, kinds, last_map);
+  ASSERT_TRUE(taught.ok()) << taught.error().message;
+  EXPECT_EQ(taught->model.architecture.pooled_stages, 1);
   // In float there is nothing to scale.
-  const auto floats = WithPoolScale(backbone, HeadKind::kPooled, kinds, pool);
+  const auto floats = ToEmbed(backbone, kinds, {}, pool);
   ASSERT_TRUE(floats.ok());
   EXPECT_TRUE(floats->activations.empty());
 }

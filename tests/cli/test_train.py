@@ -53,6 +53,20 @@ class Train(CliTest):
         self.assertLessEqual(met["known_rejected"], 0.5)
         self.assertGreaterEqual(met["unknown_rejected"], 0)
 
+    def test_the_maps_that_are_read(self):
+        self.write_colours("things", 6)
+        base = ("train", "things", "--backbone", "net.safetensors", "--out")
+        self.deixis(*base, "three.safetensors")
+        self.assertIn("on the means of 3 stages", self.deixis("info", "three.safetensors").out)
+        self.deixis(*base, "one.safetensors", "--pooled-stages", "1")
+        self.assertNotIn("means", self.deixis("info", "one.safetensors").out)
+        # A network of three stages has no fourth.
+        self.deixis(*base, "four.safetensors", "--pooled-stages", "4")
+        self.assertEqual((self.folder / "three.safetensors").read_bytes(),
+                         (self.folder / "four.safetensors").read_bytes())
+        self.fails(USAGE, *base, "x.safetensors", "--method", "full", "--pooled-stages", "1",
+                   says="--pooled-stages")
+
     def test_looks_once(self):
         self.write_colours("things", 6)
         base = ("train", "things", "--backbone", "net.safetensors", "--out")
