@@ -14,12 +14,14 @@
 #include "base/rng.h"
 #include "network/testing/interpreter.h"
 #include "train/centroid_trainer.h"
+#include "train/testing/compressed_network.h"
 #include "train/torch_network.h"
 
 namespace deixis {
 namespace {
 
-constexpr int kCentroids = 8;
+using testing::CompressedNetwork;
+using testing::kCentroids;
 
 Model Dense(uint64_t seed, int pooled_stages = 1) {
   Architecture architecture = *FindArchitecture("resnet20-cifar");
@@ -27,47 +29,6 @@ Model Dense(uint64_t seed, int pooled_stages = 1) {
   architecture.num_outputs = 2;
   Model model = TorchNetwork(architecture, seed).ToModel();
   model.preprocessing = {.height_px = 16, .width_px = 16, .resize = ResizePolicy::kStretch};
-  return model;
-}
-
-// Its 3x3 convolutions of layer2 in evenly spaced centroids, their batch norms folded (they are the
-// identity in a fresh network).
-Model Compressed(const Model& dense) {
-  Model model = dense;
-  for (auto& [name, layer] : model.layers) {
-    if (!name.starts_with("layer2")) continue;
-    const std::vector<float> weights = DenseWeights(layer);
-    const Shape shape = std::get<Tensor>(layer.weight).shape();
-    float largest = 0;
-    for (const float weight : weights) largest = std::max(largest, std::abs(weight));
-    PalettizedTensor tensor;
-    tensor.shape = shape;
-    tensor.num_centroids = kCentroids;
-    tensor.group_rows = 4;
-    std::vector<uint8_t> indices;
-    for (const float weight : weights) {
-      const float place = (weight / largest + 1) / 2 * (kCentroids - 1);
-      indices.push_back(static_cast<uint8_t>(std::lround(place)));
-    }
-    const int64_t row_length = static_cast<int64_t>(weights.size()) / shape[0];
-    std::vector<uint8_t> packed = PackIndices(indices, row_length, BitsPerIndex(kCentroids));
-    const auto num_packed = static_cast<int64_t>(packed.size());
-    tensor.indices = Tensor::FromVector<uint8_t>({num_packed}, std::move(packed));
-    std::vector<int8_t> codebook;
-    for (int64_t group = 0; group < shape[0] / 4; ++group) {
-      for (int k = 0; k < kCentroids; ++k) {
-        codebook.push_back(static_cast<int8_t>(std::lround(-127 + 254.0 * k / (kCentroids - 1))));
-      }
-    }
-    codebook[3] = 0;  // of the first group
-    tensor.codebook = Tensor::FromVector<int8_t>({shape[0] / 4, kCentroids}, std::move(codebook));
-    tensor.scale = Tensor::FromVector<float>(
-        {shape[0]}, std::vector<float>(static_cast<size_t>(shape[0]), largest / 127));
-    layer.weight = tensor;
-    layer.bias = Tensor::FromVector<float>(
-        {shape[0]}, std::vector<float>(static_cast<size_t>(shape[0]), 0.01f));
-    model.batch_norms.erase(BatchNormAfter(model.graph, *FindNode(model.graph, name))->name);
-  }
   return model;
 }
 
@@ -80,7 +41,7 @@ torch::Tensor Input(std::vector<float>& values) {
 
 TEST(CentroidNetwork, AnswersAsTheCompressedNetwork) {
   for (const int pooled_stages : {1, 3}) {
-    const Model model = Compressed(Dense(1, pooled_stages));
+    const Model model = CompressedNetwork(Dense(1, pooled_stages));
     std::vector<float> values;
     const torch::Tensor answers = CentroidNetwork(model).Forward(Input(values));
     const testing::Interpreter interpreter(model, /*tracks_errors=*/true);
@@ -96,7 +57,7 @@ TEST(CentroidNetwork, AnswersAsTheCompressedNetwork) {
 // The gradient of a centroid is the sum over the weights that share it: moving it by a little moves
 // the answer by that much.
 TEST(CentroidNetwork, ACentroidsGradientIsThatOfItsWeightsTogether) {
-  Model model = Compressed(Dense(2));
+  Model model = CompressedNetwork(Dense(2));
   for (auto& [name, layer] : model.layers) {  // so that nothing is rounded
     if (auto* tensor = std::get_if<PalettizedTensor>(&layer.weight)) {
       std::vector<float> codebook = tensor->codebook.ToFloats();
@@ -122,7 +83,7 @@ TEST(CentroidNetwork, ACentroidsGradientIsThatOfItsWeightsTogether) {
 }
 
 TEST(CentroidNetwork, KeepsOrderRangeAndZeros) {
-  const Model model = Compressed(Dense(3));
+  const Model model = CompressedNetwork(Dense(3));
   CentroidNetwork network(model);
   torch::manual_seed(1);
   {
@@ -185,7 +146,7 @@ SamplePictures Noise(int64_t count, uint64_t seed) {
 TEST(TrainCentroids, ComesNearerToTheOriginalAndNeverEndsWorse) {
   const Model teacher = Dense(4);
   FineTuneInput input;
-  input.backbone = Compressed(teacher);
+  input.backbone = CompressedNetwork(teacher);
   input.training = Noise(32, 1);
   input.held_out = Noise(16, 2);
   input.num_categories = 2;

@@ -23,16 +23,22 @@ using scene::Vec2;
 
 enum Family : size_t { kFractal, kContour, kTexture, kTree, kSolid, kHand, kScene };
 
-// How many classes a family has, and how many of all pictures show it.
+// How many classes a family has (scenes as many as there are), and how many of all pictures show
+// it.
 struct FamilyPlan {
   const char* name;
   int num_classes;
   double share;
 };
 constexpr FamilyPlan kPlan[] = {
-    {"fractal", 200, 0.24}, {"contour", 100, 0.12}, {"texture", 140, 0.16}, {"tree", 60, 0.08},
-    {"solid", 140, 0.18},   {"hand", 64, 0.14},     {"scene", 12, 0.08},
+    {"fractal", 300, 0.20}, {"contour", 150, 0.11}, {"texture", 300, 0.17}, {"tree", 80, 0.07},
+    {"solid", 300, 0.20},   {"hand", 256, 0.17},    {"scene", 0, 0.08},
 };
+
+// A hand is another sign with its fingers down than with them up: each is four classes, a quarter
+// turn apart.
+constexpr int kQuarterTurns = 4;
+static_assert(kPlan[kHand].num_classes == kQuarterTurns * formula::kNumHands);
 
 std::unique_ptr<formula::Formula> MakeFormula(size_t family, int index, uint64_t seed) {
   switch (family) {
@@ -46,8 +52,10 @@ std::unique_ptr<formula::Formula> MakeFormula(size_t family, int index, uint64_t
       return formula::MakeTree(seed);
     case kSolid:
       return formula::MakeSolid(seed);
-    case kHand:
-      return formula::MakeHand(index / 2, index % 2 == 0);
+    case kHand: {
+      const int hand = index / kQuarterTurns;
+      return formula::MakeHand(hand / 2, hand % 2 == 0);
+    }
     default:
       return nullptr;
   }
@@ -253,9 +261,8 @@ FormulaPictures::FormulaPictures(uint64_t seed) : seed_(seed) {
                        .until = until += plan.share});
     Rng seeds(seed + 0x1000 * (family + 1));
     for (int i = 0; i < count; ++i) {
-      classes_.push_back({.family = family,
-                          .formula = MakeFormula(family, i, seeds.NextBits()),
-                          .scene_label = i});
+      classes_.push_back(
+          {.family = family, .formula = MakeFormula(family, i, seeds.NextBits()), .index = i});
     }
   }
 }
@@ -277,8 +284,13 @@ int FormulaPictures::DrawLabel(Rng& rng) const {
 formula::View FormulaPictures::RandomView(const Class& drawn, Rng& rng) const {
   const float size = Uniform(rng, 0.6, 1.25);
   switch (drawn.family) {
-    case kHand:  // people hold their hands upright more often than not
-      return PlacedView(size, Chance(rng, 0.3) ? 1.6f : 0.6f, 0.06f, rng);
+    case kHand: {
+      View view = PlacedView(size, 0.6f, 0.06f, rng);
+      const float turn = 0.5f * scene::kPi * static_cast<float>(drawn.index % kQuarterTurns);
+      view.pose.x_axis = scene::Rotated(view.pose.x_axis, turn);
+      view.pose.y_axis = scene::Rotated(view.pose.y_axis, turn);
+      return view;
+    }
     case kTexture:
       return PlacedView(size, scene::kPi, 0.25f, rng);
     case kFractal:
@@ -337,10 +349,9 @@ int FormulaPictures::Make(uint64_t number, int64_t side_px, uint8_t* pixels) con
   const int label = DrawLabel(rng);
   const Class& drawn = classes_[static_cast<size_t>(label)];
   if (drawn.family == kScene) {
-    const Scene scene = GenerateScene(rng.NextBits(), {.height_px = side_px,
-                                                       .width_px = side_px,
-                                                       .label = drawn.scene_label,
-                                                       .hand_probability = 0.3});
+    const Scene scene = GenerateScene(
+        rng.NextBits(),
+        {.height_px = side_px, .width_px = side_px, .label = drawn.index, .hand_probability = 0.3});
     std::copy(scene.image.pixels.begin(), scene.image.pixels.end(), pixels);
   } else {
     Compose(drawn, rng, side_px, pixels);

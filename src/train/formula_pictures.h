@@ -36,7 +36,7 @@ class FormulaPictures {
   struct Class {
     size_t family = 0;
     std::unique_ptr<formula::Formula> formula;  // none for a scene
-    int scene_label = 0;
+    int index = 0;                              // within the family; a scene's label
   };
   struct Share {
     size_t first_class = 0;

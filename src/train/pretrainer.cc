@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -15,6 +16,7 @@
 #include <utility>
 
 #include "base/thread_pool.h"
+#include "format/digest.h"
 #include "train/checkpoint.h"
 #include "train/formula_pictures.h"
 #include "train/torch_device.h"
@@ -26,8 +28,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double kWarmUpShare = 0.01;
-constexpr float kMean = 0.45f;
-constexpr float kDeviation = 0.25f;
+constexpr int kStatisticsBatches = 8;
 
 std::unique_ptr<torch::optim::AdamW> MakeOptimizer(const TorchNetwork& network,
                                                    const PretrainOptions& options) {
@@ -63,15 +64,25 @@ int64_t SideAt(const std::vector<PretrainPhase>& phases, double progress) {
   return phases.back().side_px;
 }
 
+// Of a network from nothing.
+Preprocessing OwnPreprocessing() {
+  return {.mean = {0.45f, 0.45f, 0.45f}, .stddev = {0.25f, 0.25f, 0.25f}};
+}
+
 // [N, 3, H, W], laid out as [N, H, W, 3].
-torch::Tensor Input(const PictureBatch& batch, torch::Device device) {
+torch::Tensor Input(const PictureBatch& batch, const Preprocessing& preprocessing,
+                    torch::Device device) {
+  const auto constant = [&](const std::array<float, 3>& values) {
+    return torch::tensor({values[0], values[1], values[2]}).to(device);
+  };
   const torch::Tensor bytes =
       torch::from_blob(const_cast<uint8_t*>(batch.pixels.data()),
                        {batch.size(), batch.height_px, batch.width_px, 3}, torch::kU8);
   return bytes.to(device)
       .to(torch::kFloat32)
-      .mul_(1 / (255 * kDeviation))
-      .sub_(kMean / kDeviation)
+      .div_(255)
+      .sub_(constant(preprocessing.mean))
+      .div_(constant(preprocessing.stddev))
       .permute({0, 3, 1, 2});
 }
 
@@ -92,10 +103,12 @@ class Pretrainer {
         pool_(options.num_threads),
         network_(WithOutputs(architecture, pictures_.num_classes()), options.seed) {
     network_.to(device_);
+    network_.ConvolveIn(options.precision == "bf16" ? torch::kBFloat16 : torch::kFloat32);
     optimizer_ = MakeOptimizer(network_, options);
   }
 
   Result<Model> Run(const PretrainCallback& on_report) {
+    if (!options_.backbone.empty()) DEIXIS_RETURN_IF_ERROR(StartFromBackbone());
     if (!options_.checkpoint.empty() && std::filesystem::exists(options_.checkpoint)) {
       DEIXIS_RETURN_IF_ERROR(Resume());
     }
@@ -118,7 +131,15 @@ class Pretrainer {
     }
     if (tally_.steps > 0 && on_report) on_report(Report());
     DEIXIS_RETURN_IF_ERROR(Save());
-    return network_.ToModel();
+    Model model = network_.ToModel();
+    model.task = Task::kClassify;
+    model.preprocessing = preprocessing_;
+    const int64_t side = options_.phases.back().side_px;
+    model.preprocessing.height_px = model.preprocessing.width_px = side;
+    model.preprocessing.shorter_side_px = side;
+    model.preprocessing.resize = ResizePolicy::kStretch;
+    if (!backbone_sha256_.empty()) model.provenance = {{"backbone_sha256", backbone_sha256_}};
+    return model;
   }
 
  private:
@@ -134,6 +155,26 @@ class Pretrainer {
     return options_.num_steps > 0
                ? static_cast<double>(step) / static_cast<double>(options_.num_steps)
                : Seconds() / 60 / options_.minutes;
+  }
+
+  Status StartFromBackbone() {
+    DEIXIS_ASSIGN(const Model backbone, LoadModel(options_.backbone));
+    const std::string& name = network_.architecture().name;
+    if (backbone.architecture.name != name) {
+      return InvalidData(options_.backbone + ": expected a network of the architecture " + name +
+                             ", found " + backbone.architecture.name,
+                         "name that architecture, or another backbone");
+    }
+    DEIXIS_ASSIGN(backbone_sha256_, Sha256OfFile(options_.backbone));
+    preprocessing_ = backbone.preprocessing;
+    network_.Load(backbone, /*with_head=*/false);
+    if (!network_.lacks_statistics()) return Ok();
+    int batches = 0;
+    network_.MeasureStatistics([&] {
+      return batches == kStatisticsBatches ? torch::Tensor()
+                                           : Input(MakeBatch(batches++), preprocessing_, device_);
+    });
+    return Ok();
   }
 
   PictureBatch MakeBatch(int64_t step) {
@@ -159,7 +200,7 @@ class Pretrainer {
         torch::from_blob(const_cast<int*>(batch.labels.data()), {batch.size()}, torch::kInt32)
             .to(device_, torch::kLong);
     optimizer_->zero_grad();
-    const torch::Tensor logits = network_.Forward(Input(batch, device_));
+    const torch::Tensor logits = network_.Forward(Input(batch, preprocessing_, device_));
     const torch::Tensor loss = torch::nn::functional::cross_entropy(logits, labels);
     loss.backward();
     const auto value = loss.item<double>();
@@ -222,7 +263,9 @@ class Pretrainer {
             {"minutes", CheckpointNumber(options_.minutes)},
             {"learning_rate", CheckpointNumber(options_.learning_rate)},
             {"weight_decay", CheckpointNumber(options_.weight_decay)},
-            {"phases", phases}};
+            {"phases", phases},
+            {"precision", options_.precision},
+            {"backbone_sha256", backbone_sha256_}};
   }
 
   Status Save() {
@@ -257,6 +300,8 @@ class Pretrainer {
   FormulaPictures pictures_;
   ThreadPool pool_;
   TorchNetwork network_;
+  Preprocessing preprocessing_ = OwnPreprocessing();
+  std::string backbone_sha256_;
   std::unique_ptr<torch::optim::AdamW> optimizer_;
   int64_t step_ = 0;
   int64_t side_px_ = 0;
@@ -279,6 +324,9 @@ Status PretrainOptions::Validate() const {
     return UsageError(
         "pretraining: expected batches of at least 2, 1 thread, a report every step or less often, "
         "and a positive learning rate");
+  }
+  if (precision != "fp32" && precision != "bf16") {
+    return UsageError("pretraining: expected the precision fp32 or bf16, found " + precision);
   }
   double sum = 0;
   for (const PretrainPhase& phase : phases) {
@@ -306,17 +354,7 @@ Result<Model> Pretrain(Architecture architecture, const PretrainOptions& options
     at::globalContext().setFlushDenormal(true);
     at::set_num_threads(options.num_threads);
     DEIXIS_ASSIGN(const torch::Device device, FindTorchDevice(options.device));
-    auto model = Pretrainer(architecture, options, device).Run(on_report);
-    if (!model.ok()) return model;
-    const int64_t side = options.phases.back().side_px;
-    model->task = Task::kClassify;
-    model->preprocessing = {.height_px = side,
-                            .width_px = side,
-                            .resize = ResizePolicy::kStretch,
-                            .shorter_side_px = side,
-                            .mean = {kMean, kMean, kMean},
-                            .stddev = {kDeviation, kDeviation, kDeviation}};
-    return model;
+    return Pretrainer(architecture, options, device).Run(on_report);
   } catch (const std::bad_alloc&) {
     return ResourceError("pretraining: out of memory", "use smaller batches or pictures");
   } catch (const std::exception& failure) {

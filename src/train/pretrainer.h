@@ -1,5 +1,5 @@
-// Pretrains a backbone: from nothing, on pictures that are made as they are needed, none of them
-// twice. It can be stopped or killed at any time and goes on from its last checkpoint.
+// Pretrains a backbone, from nothing or from another, on pictures that are made as they are needed,
+// none of them twice. It can be stopped or killed at any time and goes on from its last checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -31,11 +31,15 @@ struct PretrainOptions {
   double minutes = 0;
   double learning_rate = 1e-3;  // at its peak: a short rise, then a cosine down to nothing
   double weight_decay = 0.02;   // AdamW's, of filters and the head's weights only
+  // A model of the same architecture whose weights are gone on from, all but its head's; empty:
+  // from nothing. The pictures' normalisation is then its own.
+  std::string backbone;
   uint64_t seed = 1;
-  int num_threads = 1;            // another number sums in another order
-  std::string device = "cpu";     // or "cuda"; the pictures are made by the processor in any case
-  std::string checkpoint;         // gone on from when it is there; none when empty
-  double checkpoint_minutes = 3;  // between two of them
+  int num_threads = 1;             // another number sums in another order
+  std::string device = "cpu";      // or "cuda"; the pictures are made by the processor in any case
+  std::string precision = "fp32";  // of convolutions; or "bf16" (TorchNetwork::ConvolveIn)
+  std::string checkpoint;          // gone on from when it is there; none when empty
+  double checkpoint_minutes = 3;   // between two of them
   int64_t steps_per_report = 50;
 
   Status Validate() const;
@@ -57,10 +61,11 @@ struct PretrainReport {
 };
 using PretrainCallback = std::function<bool(const PretrainReport&)>;  // false: stop
 
-// The model names no classes: its head is of use to the training alone. kInterrupted (after a
-// checkpoint) when the callback says so; kInvalidData when the loss is not finite, or the
-// checkpoint is that of another training; kDeviceUnavailable without the device; kResources without
-// memory.
+// The model names no classes: its head is of use to the training alone. Its provenance names the
+// backbone it went on from. kInterrupted (after a checkpoint) when the callback says so;
+// kInvalidData when the loss is not finite, the checkpoint is that of another training, or the
+// backbone of another architecture; those of LoadModel for the backbone; kDeviceUnavailable without
+// the device; kResources without memory.
 Result<Model> Pretrain(Architecture architecture, const PretrainOptions& options,
                        const PretrainCallback& on_report = {});
 

@@ -1,5 +1,5 @@
 // Pretraining: it learns, it goes on from a checkpoint to the very model of one that was not
-// stopped, and it says what it will not do.
+// stopped and from a backbone with its weights, and it says what it will not do.
 #include "train/pretrainer.h"
 
 #include <gmock/gmock.h>
@@ -11,10 +11,14 @@
 #include <variant>
 #include <vector>
 
+#include "train/testing/compressed_network.h"
+
 namespace deixis {
 namespace {
 
+using ::testing::FloatNear;
 using ::testing::HasSubstr;
+using ::testing::Pointwise;
 
 Architecture Resnet20() { return *FindArchitecture("resnet20-cifar"); }
 
@@ -95,6 +99,88 @@ TEST_F(PretrainTest, FollowsTheClockToo) {
   EXPECT_LT(last.learning_rate, 1e-4);
 }
 
+// One step that is too small to be seen in a weight.
+PretrainOptions OneTinyStep() {
+  PretrainOptions options = Quick();
+  options.num_steps = 1;
+  options.learning_rate = 1e-30;
+  return options;
+}
+
+TEST_F(PretrainTest, GoesOnFromABackbone) {
+  auto backbone = Pretrain(Resnet20(), Quick());
+  ASSERT_TRUE(backbone.ok()) << backbone.error().message;
+  backbone->preprocessing.mean = {0.4f, 0.5f, 0.6f};
+  ASSERT_TRUE(SaveModel(path_, *backbone).ok());
+  PretrainOptions options = OneTinyStep();
+  options.seed = 5;  // other classes, another head
+  options.backbone = path_;
+  const auto on = Pretrain(Resnet20(), options);
+  ASSERT_TRUE(on.ok()) << on.error().message;
+  for (const auto& [name, layer] : backbone->layers) {
+    const bool same =
+        BitIdentical(std::get<Tensor>(layer.weight), std::get<Tensor>(on->layers.at(name).weight));
+    EXPECT_EQ(same, name != "linear") << name;
+  }
+  EXPECT_EQ(on->preprocessing.mean, backbone->preprocessing.mean);
+  EXPECT_EQ(on->preprocessing.height_px, 24);
+}
+
+TEST_F(PretrainTest, GoesOnFromACompressedBackbone) {
+  const auto backbone = Pretrain(Resnet20(), Quick());
+  ASSERT_TRUE(backbone.ok()) << backbone.error().message;
+  const Model compressed = testing::CompressedNetwork(*backbone);
+  ASSERT_TRUE(SaveModel(path_, compressed).ok());
+  PretrainOptions options = OneTinyStep();
+  options.backbone = path_;
+  const auto on = Pretrain(Resnet20(), options);
+  ASSERT_TRUE(on.ok()) << on.error().message;
+  EXPECT_THAT(DenseWeights(on->layers.at("layer2.0.conv1")),
+              Pointwise(FloatNear(1e-20f), DenseWeights(compressed.layers.at("layer2.0.conv1"))));
+  // A batch norm that computes what the bias in its place did: its factor undoes the deviation.
+  const BatchNormParameters& norm = on->batch_norms.at("layer2.0.bn1");
+  EXPECT_NE(norm.weight.ToFloats()[0], 1);
+  EXPECT_NE(norm.running_mean.ToFloats()[0], 0);
+}
+
+TEST_F(PretrainTest, RefusesAnotherArchitecturesBackbone) {
+  const auto backbone = Pretrain(Resnet20(), OneTinyStep());
+  ASSERT_TRUE(backbone.ok()) << backbone.error().message;
+  ASSERT_TRUE(SaveModel(path_, *backbone).ok());
+  PretrainOptions options = OneTinyStep();
+  options.backbone = path_;
+  const auto other = Pretrain(*FindArchitecture("resnet32-cifar"), options);
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().code, ErrorCode::kInvalidData);
+  EXPECT_THAT(other.error().message, HasSubstr("expected a network of the architecture "
+                                               "resnet32-cifar, found resnet20-cifar"));
+  options.backbone = "/no/such/backbone.safetensors";
+  EXPECT_EQ(Pretrain(Resnet20(), options).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(PretrainTest, LearnsInSixteenBitsWhatItLearnsInThirtyTwo) {
+  const auto losses = [](const std::string& precision, std::vector<float>& weights) {
+    PretrainOptions options = Quick();
+    options.precision = precision;
+    std::vector<double> found;
+    const auto model = Pretrain(Resnet20(), options, [&](const PretrainReport& report) {
+      found.push_back(report.loss);
+      return true;
+    });
+    EXPECT_TRUE(model.ok()) << model.error().message;
+    if (model.ok()) weights = DenseWeights(model->layers.at("conv1"));
+    return found;
+  };
+  std::vector<float> wide_weights;
+  std::vector<float> narrow_weights;
+  const std::vector<double> wide = losses("fp32", wide_weights);
+  const std::vector<double> narrow = losses("bf16", narrow_weights);
+  ASSERT_EQ(wide.size(), 3u);
+  ASSERT_EQ(narrow.size(), 3u);
+  for (size_t i = 0; i < wide.size(); ++i) EXPECT_NEAR(narrow[i], wide[i], 0.05 * wide[i]);
+  EXPECT_NE(narrow_weights, wide_weights);
+}
+
 TEST(PretrainOptionsTest, AreChecked) {
   EXPECT_TRUE(Quick().Validate().ok());
   PretrainOptions options = Quick();
@@ -106,6 +192,9 @@ TEST(PretrainOptionsTest, AreChecked) {
   options = Quick();
   options.phases[0].side_px = 4;
   EXPECT_THAT(options.Validate().error().message, HasSubstr("4:"));
+  options = Quick();
+  options.precision = "fp16";
+  EXPECT_THAT(options.Validate().error().message, HasSubstr("fp16"));
   options = Quick();
   options.batch_size = 1;
   EXPECT_FALSE(options.Validate().ok());

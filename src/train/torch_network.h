@@ -48,8 +48,15 @@ class TorchNetwork : public torch::nn::Module {
   // layer1..layer4 (of a CIFAR network 2..4 are layer1..layer3).
   void Freeze(int stages);
 
+  // Convolutions multiply numbers of this type, and what lies between them is kept in it; weights,
+  // batch norms' statistics, the head and all gradients of weights stay float32. kBFloat16 takes
+  // half the memory, and less time where the processor multiplies it.
+  void ConvolveIn(torch::ScalarType type) { convolved_type_ = type; }
+
   // Batch norm over the pictures of all processes; null: of this one alone.
   void ShareBatchNorm(std::shared_ptr<const Processes> processes);
+
+  const Architecture& architecture() const { return architecture_; }
 
   // Parameters and buffers by their names in the state dict; they share memory with the network.
   const std::map<std::string, torch::Tensor>& tensors() const { return tensors_; }
@@ -59,6 +66,8 @@ class TorchNetwork : public torch::nn::Module {
 
  private:
   torch::Tensor Apply(const Node& node, const std::vector<torch::Tensor>& values);
+  torch::Tensor Convolution(const Node& node, const torch::Tensor& input) const;
+  torch::Tensor Linear(const Node& node, const torch::Tensor& input) const;
   torch::Tensor ApplyBatchNorm(const Node& node, const torch::Tensor& input);
   bool IsFrozen(const std::string& name) const;
   void Register(const std::string& name, torch::Tensor tensor, bool is_learnt);
@@ -74,6 +83,7 @@ class TorchNetwork : public torch::nn::Module {
   // While statistics are measured: sum, sum of squares and count of each folded batch norm's input.
   struct Statistics;
   std::map<std::string, Statistics>* measured_ = nullptr;
+  torch::ScalarType convolved_type_ = torch::kFloat32;
 };
 
 }  // namespace deixis

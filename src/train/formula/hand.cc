@@ -108,7 +108,7 @@ class Hand : public Formula {
     std::array<Vec2, 4> joints{};
     joints[0] = base;
     if (IsStretched(index)) {
-      float angle = finger.angle * (index == 0 ? 1 : spread) + jitter;
+      float angle = finger.angle * spread + jitter;
       for (size_t bone = 0; bone < 3; ++bone) {
         const float share = bone == 0 ? 0.44f : 0.28f;
         joints[bone + 1] = joints[bone] + scene::Rotated({0, -share * length}, angle);

@@ -17,7 +17,10 @@
 namespace deixis {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Pair;
+using ::testing::SizeIs;
 
 using ::deixis::testing::Finished;
 using ::deixis::testing::Start;
@@ -90,6 +93,20 @@ TEST(DeixisTrain, PretrainsABackbone) {
   const auto model = LoadModel(path);
   ASSERT_TRUE(model.ok()) << model.error().message;
   EXPECT_EQ(model->preprocessing.width_px, 16);
+
+  const Finished other =
+      Start({"pretrain", "--out", path + ".on", "--backbone", path, "--steps", "1"});
+  EXPECT_EQ(other.exit_status, 4);
+  EXPECT_THAT(other.err, HasSubstr("expected a network of the architecture resnet18"));
+  const Finished on = Start({"pretrain", "--out", path + ".on", "--backbone", path,
+                             "--architecture", "resnet20-cifar", "--steps", "1", "--batch", "4",
+                             "--phases", "16:1", "--precision", "bf16"});
+  EXPECT_EQ(on.exit_status, 0) << on.err;
+  const auto gone_on = LoadModel(path + ".on");
+  ASSERT_TRUE(gone_on.ok()) << gone_on.error().message;
+  EXPECT_THAT(gone_on->provenance, Contains(Pair("precision", "bf16")));
+  EXPECT_THAT(gone_on->provenance, Contains(Pair("backbone_sha256", SizeIs(64))));
+  std::filesystem::remove(path + ".on");
   std::filesystem::remove(path);
 
   const std::string sheet = path + ".png";

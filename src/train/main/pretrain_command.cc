@@ -1,4 +1,4 @@
-// deixis-train pretrain: a backbone from nothing, on pictures that formulas make.
+// deixis-train pretrain: a backbone from nothing or from another, on pictures that formulas make.
 #include <malloc.h>
 
 #include <algorithm>
@@ -144,11 +144,15 @@ Status Run(Arguments arguments) {
                   PrintLine(LineOf(report));
                   return interrupted == 0;
                 }));
-  model.provenance = {{"trained_by", "deixis-train pretrain"},
-                      {"pictures", "formulas and scenes, " + std::to_string(last.pictures)},
-                      {"seed", std::to_string(arguments.pretrain.seed)},
-                      {"steps", std::to_string(last.step)},
-                      {"phases", arguments.phases}};
+  const auto say = [&](const std::string& key, const std::string& value) {
+    model.provenance.emplace_back(key, value);
+  };
+  say("trained_by", "deixis-train pretrain");
+  say("pictures", "formulas and scenes, " + std::to_string(last.pictures));
+  say("seed", std::to_string(arguments.pretrain.seed));
+  say("steps", std::to_string(last.step));
+  say("phases", arguments.phases);
+  say("precision", arguments.pretrain.precision);
   DEIXIS_RETURN_IF_ERROR(SaveModel(arguments.out, model));
   PrintLine({{"event", "done"},
              {"model", arguments.out},
@@ -164,8 +168,8 @@ Status Run(Arguments arguments) {
 void AddPretrainCommand(CLI::App& app, CommandAction& action) {
   const auto arguments = std::make_shared<Arguments>();
   PretrainOptions& pretrain = arguments->pretrain;
-  CLI::App* command =
-      app.add_subcommand("pretrain", "Trains a backbone from nothing on pictures of formulas");
+  CLI::App* command = app.add_subcommand(
+      "pretrain", "Trains a backbone on pictures of formulas, from nothing or on");
   command->footer(
       "Examples:\n"
       "  deixis-train pretrain --out backbone.safetensors --minutes 120 --threads 2 "
@@ -182,6 +186,8 @@ void AddPretrainCommand(CLI::App& app, CommandAction& action) {
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
   out->excludes(sheet)->excludes(samples);
   command->add_option("--architecture", arguments->architecture, "The network, by name");
+  command->add_option("--backbone", pretrain.backbone,
+                      "Go on from this model's weights, all but its head's");
   command->add_option("--phases", arguments->phases,
                       "Sides of the pictures in pixels, each with its share of the training");
   command->add_option("--steps", pretrain.num_steps, "How long to train, in steps");
@@ -193,6 +199,8 @@ void AddPretrainCommand(CLI::App& app, CommandAction& action) {
   command->add_option("--threads", pretrain.num_threads, "Processors to use");
   command->add_option("--device", pretrain.device, "cpu, or cuda where LibTorch has it")
       ->check(CLI::IsMember({"cpu", "cuda"}));
+  command->add_option("--precision", pretrain.precision, "Of convolutions: fp32 or bf16")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
   command->add_option("--checkpoint", pretrain.checkpoint,
                       "A file to go on from after a stop; written every few minutes");
   command->add_option("--checkpoint-minutes", pretrain.checkpoint_minutes, "Between two of them");
