@@ -74,8 +74,9 @@ Status CheckNoFullTrainingFlags(const Arguments& arguments) {
 }
 
 Status RunFullTraining(const Arguments& arguments, Console& console) {
-  if (arguments.Given("pooled-stages")) {
-    return UsageError("--pooled-stages is for teaching the last layer alone",
+  for (const char* flag : {"pooled-stages", "varied-copies"}) {
+    if (!arguments.Given(flag)) continue;
+    return UsageError("--" + std::string(flag) + " is for teaching the last layer alone",
                       "leave it out, or leave out --method full");
   }
   const std::string& out = arguments.Text("out");

@@ -10,12 +10,24 @@
 #include <utility>
 
 #include "base/dtype.h"
+#include "base/rng.h"
+#include "format/digest.h"
 #include "runtime/executor.h"
+#include "vision/augment.h"
 
 namespace deixis {
 namespace {
 
 constexpr int64_t kScalePictures = 64;
+// Not mirrored: there are things, and signs of hands, that are others then.
+constexpr AugmentOptions kVariations = {.flip = false,
+                                        .scale = 0.15,
+                                        .shift = 0.08,
+                                        .rotate_degrees = 8,
+                                        .colour = 0.25,
+                                        .blur_px = 0,
+                                        .noise = 0,
+                                        .erase = 0};
 
 // Holds every mean of every map, but coarsely.
 void GivePoolAnyScale(Model& model) {
@@ -82,6 +94,17 @@ std::pair<std::vector<int64_t>, std::vector<int64_t>> RowsOf(const Dataset& data
   return {std::move(row_of_sample), std::move(sample_of_row)};
 }
 
+// A copy of a picture, as the network takes it: the same for the same pixels.
+std::vector<float> Vary(const std::vector<uint8_t>& pixels, int copy,
+                        const Preprocessing& preprocessing) {
+  const std::string digest = Sha256Hex(std::as_bytes(std::span(pixels)));
+  Rng rng(std::stoull(digest.substr(0, 16), nullptr, 16) + static_cast<uint64_t>(copy));
+  const Variation variation = DrawVariation(kVariations, preprocessing, /*marks_unit=*/{}, rng);
+  std::vector<float> varied(pixels.size());
+  VaryPicture(pixels.data(), variation, preprocessing, varied.data());
+  return varied;
+}
+
 class Embedder {
  public:
   static Result<Embedder> Create(const Model& model, const EmbeddingCache& cache, int num_threads) {
@@ -94,22 +117,41 @@ class Embedder {
     return embedder;
   }
 
+  // The picture itself, and `copies` of it: [1 + copies, length].
   Result<EmbeddingCache::Entry> Look(PictureSet& pictures, int64_t sample, int64_t length,
-                                     int thread) {
+                                     int copies, int thread) {
     std::string key;
     if (cache_.keeps()) {
       DEIXIS_ASSIGN(key, EmbeddingKey(pictures.sample(sample).path, backbone_digest_));
-      if (auto entry = cache_.Find(key, length)) return *std::move(entry);
     }
-    std::vector<uint8_t> pixels(pictures.picture_bytes());
-    EmbeddingCache::Entry entry;
-    DEIXIS_ASSIGN(entry.size, pictures.Read(sample, pixels));
-    executors_[thread].Run(pixels);
-    entry.values = executors_[thread].HeadInput();
-    // What comes from the cache has been through half floats too.
-    for (float& value : entry.values) value = HalfToFloat(FloatToHalf(value));
-    cache_.Keep(key, entry);
-    return entry;
+    EmbeddingCache::Entry all;
+    std::vector<uint8_t> pixels;  // read when they are needed
+    for (int copy = 0; copy <= copies; ++copy) {
+      const std::string copy_key = copy == 0 || key.empty() ? key : VariedKey(key, copy);
+      std::optional<EmbeddingCache::Entry> view;
+      if (!key.empty()) view = cache_.Find(copy_key, length);
+      if (!view) {
+        view.emplace();
+        view->size = all.size;
+        if (pixels.empty()) {
+          pixels.resize(pictures.picture_bytes());
+          DEIXIS_ASSIGN(view->size, pictures.Read(sample, pixels));
+        }
+        Executor& executor = executors_[thread];
+        if (copy == 0) {
+          executor.Run(pixels);
+        } else {
+          executor.RunNormalized(Vary(pixels, copy, pictures.preprocessing()));
+        }
+        view->values = executor.HeadInput();
+        // What comes from the cache has been through half floats too.
+        for (float& value : view->values) value = HalfToFloat(FloatToHalf(value));
+        cache_.Keep(copy_key, *view);
+      }
+      all.size = view->size;
+      all.values.insert(all.values.end(), view->values.begin(), view->values.end());
+    }
+    return all;
   }
 
  private:
@@ -136,7 +178,8 @@ Result<Model> ToEmbed(const Model& backbone, PictureSet& pictures, const EmbedOp
   std::optional<Error> failure;
   float largest = 0;
   pool.ParallelFor(static_cast<int64_t>(some.size()), [&](int64_t i, int thread) {
-    const auto entry = embedder.Look(pictures, some[static_cast<size_t>(i)], length, thread);
+    const auto entry =
+        embedder.Look(pictures, some[static_cast<size_t>(i)], length, /*copies=*/0, thread);
     const std::lock_guard lock(mutex);
     if (!entry.ok()) {
       failure = entry.error();
@@ -191,7 +234,9 @@ Result<Embeddings> Embed(const Model& backbone, PictureSet& pictures, const Embe
   const auto num_rows = static_cast<int64_t>(sample_of_row.size());
   embeddings.row_of_sample = std::move(rows.first);
   embeddings.sizes.resize(sample_of_row.size());
-  embeddings.values.resize(sample_of_row.size() * static_cast<size_t>(length));
+  embeddings.views = 1 + options.varied_copies;
+  const int64_t row_length = embeddings.views * length;
+  embeddings.values.resize(sample_of_row.size() * static_cast<size_t>(row_length));
   DEIXIS_ASSIGN(Embedder embedder, Embedder::Create(probe, options.cache, pool.num_threads()));
 
   std::atomic<bool> stop{false};
@@ -200,7 +245,7 @@ Result<Embeddings> Embed(const Model& backbone, PictureSet& pictures, const Embe
   int64_t done = 0;
   pool.ParallelFor(num_rows, [&](int64_t row, int thread) {
     if (stop) return;
-    auto entry = embedder.Look(pictures, sample_of_row[row], length, thread);
+    auto entry = embedder.Look(pictures, sample_of_row[row], length, options.varied_copies, thread);
     const std::lock_guard lock(mutex);
     if (!entry.ok()) {
       if (!failure) failure = std::move(entry).error();
@@ -208,7 +253,8 @@ Result<Embeddings> Embed(const Model& backbone, PictureSet& pictures, const Embe
       return;
     }
     embeddings.sizes[row] = entry->size;
-    std::copy(entry->values.begin(), entry->values.end(), embeddings.values.begin() + row * length);
+    std::copy(entry->values.begin(), entry->values.end(),
+              embeddings.values.begin() + row * row_length);
     if (options.progress && !options.progress(++done, num_rows)) {
       if (!failure) failure = Error{ErrorCode::kInterrupted, "interrupted", ""};
       stop = true;

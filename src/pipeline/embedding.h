@@ -34,20 +34,25 @@ struct Embeddings {
   MapExtents map;  // 1x1 when pooled
   int64_t channels = 0;
   std::vector<int64_t> map_channels;   // of each map whose means they are; their sum is `channels`
-  std::vector<float> values;           // [pictures, map, channels], each a half float
+  int64_t views = 1;                   // of each picture: itself, then its varied copies
+  std::vector<float> values;           // [pictures, views, map, channels], each a half float
   std::vector<PictureSize> sizes;      // of the pictures themselves
   std::vector<int64_t> row_of_sample;  // samples that mark the same picture share its row
 
   int64_t length() const { return map.num_pixels() * channels; }
   int64_t num_pictures() const { return static_cast<int64_t>(sizes.size()); }
-  std::span<const float> Row(int64_t picture) const {
-    return std::span(values).subspan(picture * length(), length());
+  std::span<const float> Row(int64_t picture, int64_t view = 0) const {
+    return std::span(values).subspan((picture * views + view) * length(), length());
   }
 };
 
 struct EmbedOptions {
   HeadKind kind = HeadKind::kPooled;
   int pooled_stages = kPooledStages;
+  // So many copies of each picture are looked at as well, each as a camera would have seen the
+  // thing from a little nearer, further, to the side, or in other light (vision/augment.h). What a
+  // copy is follows from the picture and the copy's number alone.
+  int varied_copies = 0;
   EmbeddingCache cache;  // keeps nothing unless told
   // Pictures embedded so far, of all; false stops with kInterrupted. May be empty.
   std::function<bool(int64_t done, int64_t total)> progress;

@@ -165,4 +165,9 @@ Result<std::string> EmbeddingKey(const std::string& picture_path,
   return DigestOf(backbone_digest + " " + Sha256Hex(file->bytes()));
 }
 
+// The number after "varied" changes with what a copy is (Vary() in embedding.cc).
+std::string VariedKey(const std::string& key, int copy) {
+  return DigestOf(key + " varied 1 copy " + std::to_string(copy));
+}
+
 }  // namespace deixis

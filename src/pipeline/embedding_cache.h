@@ -53,5 +53,7 @@ std::string BackboneDigest(const Model& backbone);
 // The key of a picture file's embedding. kNotFound or kInvalidData when it cannot be read.
 Result<std::string> EmbeddingKey(const std::string& picture_path,
                                  const std::string& backbone_digest);
+// That of its varied copy `copy`, 1 and up, whose picture's own key is `key`.
+std::string VariedKey(const std::string& key, int copy);
 
 }  // namespace deixis

@@ -1,5 +1,6 @@
 #include "pipeline/quick_teach.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -21,6 +22,11 @@ double SecondsSince(Clock::time_point start) {
 
 }  // namespace
 
+int VariedCopiesFor(int64_t num_pictures, int at_most) {
+  const int64_t affordable = kMostViews / std::max<int64_t>(num_pictures, 1) - 1;
+  return static_cast<int>(std::clamp<int64_t>(affordable, 0, at_most));
+}
+
 Preprocessing TeachingPreprocessing(const Model& backbone, Task task) {
   Preprocessing preprocessing = backbone.preprocessing;
   if (task == Task::kLocate) preprocessing.resize = ResizePolicy::kStretch;
@@ -39,17 +45,23 @@ Result<QuickTeachResult> QuickTeach(const Model& backbone, PictureSet& pictures,
   DEIXIS_ASSIGN(const Split split, SplitDataset(dataset, options.split, options.num_threads));
   ThreadPool pool(options.num_threads);
   const bool locates = options.task == Task::kLocate;
-  const EmbedOptions embed{.kind = locates ? HeadKind::kFlatten : HeadKind::kPooled,
-                           .pooled_stages = options.pooled_stages,
-                           .cache = options.cache,
-                           .progress = options.progress};
+  const EmbedOptions embed{
+      .kind = locates ? HeadKind::kFlatten : HeadKind::kPooled,
+      .pooled_stages = options.pooled_stages,
+      .varied_copies = locates ? 0
+                               : VariedCopiesFor(static_cast<int64_t>(dataset.samples.size()),
+                                                 options.varied_copies),
+      .cache = options.cache,
+      .progress = options.progress};
   DEIXIS_ASSIGN(const Model body, ToEmbed(backbone, pictures, embed, pool));
   DEIXIS_ASSIGN(const Embeddings embeddings, Embed(body, pictures, embed, pool));
   const double embed_seconds = SecondsSince(start);
   const auto embedded = Clock::now();
-  Result<QuickTeachResult> result = locates ? TeachLocator(body, pictures, embeddings, split, pool)
-                                            : TeachClassifier(body, pictures, embeddings, split);
+  Result<QuickTeachResult> result = locates
+                                        ? TeachLocator(body, pictures, embeddings, split, pool)
+                                        : TeachClassifier(body, pictures, embeddings, split, pool);
   if (!result.ok()) return result;
+  result->views = embeddings.views;
   result->embed_seconds = embed_seconds;
   result->fit_seconds = SecondsSince(embedded);
   // A dataset without names leaves the outputs nameless.

@@ -25,10 +25,18 @@ namespace deixis {
 
 inline constexpr int kTeachingFolds = 5;
 inline constexpr size_t kLeastPictures = 5;
+// Of each picture. With many pictures there are fewer, so that there are at most kMostViews views
+// (pictures and copies) unless there are more pictures: many pictures have variety of their own,
+// and fits stay short.
+inline constexpr int kVariedCopies = 4;
+inline constexpr int64_t kMostViews = 2000;
+int VariedCopiesFor(int64_t num_pictures, int at_most);
 
 struct QuickTeachOptions {
   Task task = Task::kClassify;
   int pooled_stages = kPooledStages;  // of a classifier
+  // Of a classifier: varied copies of each picture that teach with it (EmbedOptions), at most.
+  int varied_copies = kVariedCopies;
   int num_threads = 1;
   // Which pictures judge. A side that the dataset writes down counts always: such pictures never
   // teach. Of the others all teach the head that is given out, once it is judged.
@@ -49,6 +57,7 @@ struct UnknownFigures {
 struct QuickTeachResult {
   Model model;         // the backbone with the new head, named after the dataset's categories
   int64_t images = 0;  // pictures that taught it
+  int64_t views = 1;   // of each: itself and its varied copies
   double penalty = 0;
   // On the held-out side by a head that the other side taught alone; where no picture is held out,
   // on each by the fit without its fold. The share named right, or the mean distance in the

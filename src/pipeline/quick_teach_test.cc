@@ -243,6 +243,79 @@ TEST_F(QuickTeachTest, TheMeansScaleHoldsThePicturesAndSomeMore) {
   EXPECT_TRUE(floats->activations.empty());
 }
 
+// A copy follows from its picture alone, wherever that lies and whoever looks at it.
+TEST_F(QuickTeachTest, CopiesAreOfTheirPicture) {
+  Rng rng(7);
+  for (int i = 0; i < 4; ++i) {
+    Draw("some/a/" + std::to_string(i) + ".png", {20, 120, 200}, 8 + 4 * i, 12, rng);
+  }
+  fs::create_directories(folder_ / "one/a");
+  fs::copy_file(folder_ / "some/a/2.png", folder_ / "one/a/again.png");
+  const Model backbone = RandomBackbone();
+  PictureSet some(*OpenDataset((folder_ / "some").string()), backbone.preprocessing);
+  PictureSet one(*OpenDataset((folder_ / "one").string()), backbone.preprocessing);
+  EmbedOptions options;
+  ThreadPool pool(2);
+  const auto alone = Embed(backbone, some, options, pool);
+  ASSERT_TRUE(alone.ok()) << alone.error().message;
+  EXPECT_EQ(alone->views, 1);
+  options.varied_copies = 2;
+  const auto embeddings = Embed(backbone, some, options, pool);
+  ASSERT_TRUE(embeddings.ok()) << embeddings.error().message;
+  ASSERT_EQ(embeddings->views, 3);
+  ASSERT_EQ(embeddings->num_pictures(), 4);
+  const auto row = [](const Embeddings& of, int64_t picture, int64_t view) {
+    const std::span<const float> values = of.Row(picture, view);
+    return std::vector<float>(values.begin(), values.end());
+  };
+  for (int64_t picture = 0; picture < 4; ++picture) {
+    EXPECT_EQ(row(*embeddings, picture, 0), row(*alone, picture, 0));
+    EXPECT_NE(row(*embeddings, picture, 1), row(*alone, picture, 0));
+    EXPECT_NE(row(*embeddings, picture, 2), row(*embeddings, picture, 1));
+  }
+  // Kept or made anew, more of them or fewer, elsewhere.
+  options.varied_copies = 1;
+  options.cache = EmbeddingCache((folder_ / ".cache").string(), 1 << 20);
+  for (int turn = 0; turn < 2; ++turn) {
+    const auto again = Embed(backbone, one, options, pool);
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    EXPECT_EQ(row(*again, 0, 0), row(*embeddings, 2, 0));
+    EXPECT_EQ(row(*again, 0, 1), row(*embeddings, 2, 1));
+  }
+}
+
+TEST(VariedCopies, BecomeFewerWithMorePictures) {
+  EXPECT_EQ(VariedCopiesFor(5, 4), 4);
+  EXPECT_EQ(VariedCopiesFor(400, 4), 4);
+  EXPECT_EQ(VariedCopiesFor(500, 4), 3);
+  EXPECT_EQ(VariedCopiesFor(1000, 4), 1);
+  EXPECT_EQ(VariedCopiesFor(1001, 4), 0);
+  EXPECT_EQ(VariedCopiesFor(100'000, 4), 0);
+  EXPECT_EQ(VariedCopiesFor(40, 0), 0);
+}
+
+TEST_F(QuickTeachTest, CopiesTeachAndNeverJudge) {
+  Rng rng(11);
+  const std::array<int, 3> grey = {90, 90, 90};
+  for (int i = 0; i < 6; ++i) {
+    Draw("lessons/left/" + std::to_string(i) + ".png", grey, 9, 15, rng);
+    Draw("lessons/right/" + std::to_string(i) + ".png", grey, 22, 15, rng);
+  }
+  const Model backbone = RandomBackbone();
+  PictureSet lessons(*OpenDataset((folder_ / "lessons").string()), backbone.preprocessing);
+  QuickTeachOptions options;
+  const auto with = QuickTeach(backbone, lessons, options);
+  options.varied_copies = 0;
+  const auto without = QuickTeach(backbone, lessons, options);
+  ASSERT_TRUE(with.ok() && without.ok());
+  EXPECT_EQ(with->images, 12);
+  EXPECT_EQ(with->views, 5);
+  EXPECT_EQ(without->views, 1);
+  EXPECT_FALSE(BitIdentical(std::get<Tensor>(with->model.layers.at("linear").weight),
+                            std::get<Tensor>(without->model.layers.at("linear").weight)));
+  EXPECT_EQ(with->held_out_images, without->held_out_images);
+}
+
 // The second teaching finds every picture in the cache and gives the same model.
 TEST_F(QuickTeachTest, PicturesAreLookedAtOnce) {
   Rng rng(9);
@@ -257,7 +330,8 @@ TEST_F(QuickTeachTest, PicturesAreLookedAtOnce) {
   options.cache = EmbeddingCache(cache, 1 << 20);
   const auto first = QuickTeach(backbone, pictures, options);
   ASSERT_TRUE(first.ok()) << first.error().message;
-  EXPECT_EQ(std::distance(fs::directory_iterator(cache), fs::directory_iterator()), 24);
+  EXPECT_EQ(std::distance(fs::directory_iterator(cache), fs::directory_iterator()),
+            24 * (1 + kVariedCopies));
   // A kept embedding is used and not made again: a changed one changes the model.
   const auto second = QuickTeach(backbone, pictures, options);
   ASSERT_TRUE(second.ok());

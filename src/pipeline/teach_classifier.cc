@@ -24,17 +24,25 @@ constexpr int kMaxLeftOut = 5;
 // More logits than this and the distances in their space cost more than the network.
 constexpr int kMaxRejectionCategories = 200;
 
-// Pictures with their labels.
+// Pictures, their varied copies, and their labels.
 struct Lesson {
-  MatrixF embeddings;  // [pictures, length]
+  MatrixF embeddings;  // [views * pictures, length]: view v of picture i in row v * pictures + i
+  int64_t views = 1;
   std::vector<int64_t> map_channels;
-  std::vector<int> labels;
+  std::vector<int> labels;  // by picture
   std::vector<int> units;
 
   int64_t size() const { return static_cast<int64_t>(labels.size()); }
+  // The pictures themselves.
+  auto Originals() const { return embeddings.topRows(size()); }
 
   Lesson Where(const std::vector<int64_t>& places) const {
-    Lesson part{.embeddings = embeddings(places, Eigen::all),
+    std::vector<int64_t> rows;
+    for (int64_t view = 0; view < views; ++view) {
+      for (const int64_t place : places) rows.push_back(view * size() + place);
+    }
+    Lesson part{.embeddings = embeddings(rows, Eigen::all),
+                .views = views,
                 .map_channels = map_channels,
                 .labels = {},
                 .units = {}};
@@ -43,6 +51,24 @@ struct Lesson {
       part.units.push_back(units[place]);
     }
     return part;
+  }
+
+  Lesson WithoutCopies() const {
+    return {.embeddings = Originals(),
+            .views = 1,
+            .map_channels = map_channels,
+            .labels = labels,
+            .units = units};
+  }
+
+  // All views count as much as the pictures alone would.
+  SoftmaxHead Fit(int num_labels, double penalty) const {
+    std::vector<int> view_labels;
+    for (int64_t view = 0; view < views; ++view) {
+      view_labels.insert(view_labels.end(), labels.begin(), labels.end());
+    }
+    return FitSoftmaxHead(embeddings, map_channels, view_labels, num_labels,
+                          penalty * static_cast<double>(views));
   }
 };
 
@@ -63,42 +89,29 @@ std::span<const float> RowOf(const MatrixF& logits, int64_t row, std::vector<flo
 
 class Classifier {
  public:
-  Classifier(const Lesson& taught, int num_labels, int nothing_label)
+  Classifier(const Lesson& taught, int num_labels, int nothing_label, ThreadPool& pool)
       : taught_(taught),
         num_labels_(num_labels),
         nothing_label_(nothing_label),
+        pool_(pool),
         folds_(FoldsOf(taught.units, taught.labels, kTeachingFolds)) {}
 
   // Sets the penalty, the sharpness and the logits of each picture by the fit without its fold.
+  // Which penalty is best the pictures tell without their copies, in a fraction of the time.
   void Choose() {
+    const Lesson alone = taught_.WithoutCopies();
     double least = std::numeric_limits<double>::infinity();
-    for (const double penalty : kPenalties) {
-      MatrixF logits(taught_.size(), num_labels_);
-      for (int fold = 0; fold < kTeachingFolds; ++fold) {
-        const auto inside =
-            PlacesWhere(taught_.size(), [&](int64_t i) { return folds_[i] == fold; });
-        if (inside.empty()) continue;
-        const SoftmaxHead head =
-            Fit(taught_.Where(
-                    PlacesWhere(taught_.size(), [&](int64_t i) { return folds_[i] != fold; })),
-                num_labels_, penalty);
-        logits(inside, Eigen::all) = head.Logits(taught_.embeddings(inside, Eigen::all));
-      }
-      const double sharpness = ChooseSharpness([&](double factor) { return Cost(logits, factor); });
-      const double cost = Cost(logits, sharpness);
-      if (cost >= least) continue;
-      least = cost;
-      penalty_ = penalty;
-      sharpness_ = sharpness;
-      held_out_ = static_cast<float>(sharpness) * logits;
-    }
+    for (const double penalty : kPenalties) Try(alone, penalty, least);
+    if (taught_.views == 1) return;
+    least = std::numeric_limits<double>::infinity();
+    Try(taught_, penalty_, least);
   }
 
   double penalty() const { return penalty_; }
   const MatrixF& held_out() const { return held_out_; }  // logits, [pictures, labels]
 
   SoftmaxHead Final(const Lesson& lesson) const {
-    return Finished(Fit(lesson, num_labels_, penalty_));
+    return Finished(lesson.Fit(num_labels_, penalty_));
   }
 
   // The rejection that goes with `head` and the pictures that taught it, its threshold chosen on
@@ -111,24 +124,50 @@ class Classifier {
     }
     if (named.size() < 3 || num_labels_ > kMaxRejectionCategories) return std::nullopt;
     const int runs = std::min(kMaxLeftOut, static_cast<int>(named.size()));
-    std::vector<double> known;
-    std::vector<double> unknown;
-    for (int run = 0; run < runs; ++run) {
+    std::vector<Scores> scores(static_cast<size_t>(runs));
+    pool_.ParallelFor(runs, [&](int64_t run, int) {
       std::vector<bool> is_out(static_cast<size_t>(num_labels_));
       for (size_t i = static_cast<size_t>(run); i < named.size(); i += runs)
         is_out[named[i]] = true;
-      LeaveOut(run, is_out, known, unknown);
+      scores[run] = LeaveOut(static_cast<int>(run), is_out);
+    });
+    std::vector<double> known;
+    std::vector<double> unknown;
+    for (const Scores& of_run : scores) {
+      known.insert(known.end(), of_run.known.begin(), of_run.known.end());
+      unknown.insert(unknown.end(), of_run.unknown.begin(), of_run.unknown.end());
     }
     if (known.empty() || unknown.empty()) return std::nullopt;
-    Rejection rejection = RejectionFrom(head.Logits(lesson.embeddings), lesson.labels);
+    Rejection rejection = RejectionFrom(head.Logits(lesson.Originals()), lesson.labels);
     rejection.threshold = ChooseThreshold(known, unknown, figures);
     return rejection;
   }
 
  private:
-  static SoftmaxHead Fit(const Lesson& lesson, int num_labels, double penalty) {
-    return FitSoftmaxHead(lesson.embeddings, lesson.map_channels, lesson.labels, num_labels,
-                          penalty);
+  struct Scores {
+    std::vector<double> known;
+    std::vector<double> unknown;
+  };
+
+  // Predicts each picture by a fit without its fold, and keeps what comes of it if it is better
+  // than `least`. `lesson` is taught_, perhaps without copies.
+  void Try(const Lesson& lesson, double penalty, double& least) {
+    MatrixF logits(lesson.size(), num_labels_);
+    pool_.ParallelFor(kTeachingFolds, [&](int64_t fold, int) {
+      const auto inside = PlacesWhere(lesson.size(), [&](int64_t i) { return folds_[i] == fold; });
+      if (inside.empty()) return;
+      const Lesson others =
+          lesson.Where(PlacesWhere(lesson.size(), [&](int64_t i) { return folds_[i] != fold; }));
+      logits(inside, Eigen::all) =
+          others.Fit(num_labels_, penalty).Logits(lesson.embeddings(inside, Eigen::all));
+    });
+    const double sharpness = ChooseSharpness([&](double factor) { return Cost(logits, factor); });
+    const double cost = Cost(logits, sharpness);
+    if (cost >= least) return;
+    least = cost;
+    penalty_ = penalty;
+    sharpness_ = sharpness;
+    held_out_ = static_cast<float>(sharpness) * logits;
   }
 
   double Cost(const MatrixF& logits, double factor) const {
@@ -144,8 +183,7 @@ class Classifier {
 
   // Scores of a classifier that never saw the categories that are out: of the pictures of one fold
   // that it knows, and of those that it does not.
-  void LeaveOut(int run, const std::vector<bool>& is_out, std::vector<double>& known,
-                std::vector<double>& unknown) const {
+  Scores LeaveOut(int run, const std::vector<bool>& is_out) const {
     std::vector<int> new_label(static_cast<size_t>(num_labels_), -1);
     int num_left = 0;
     int nothing_label = -1;
@@ -158,11 +196,12 @@ class Classifier {
     Lesson seen = taught_.Where(PlacesWhere(taught_.size(), [&](int64_t i) {
       return folds_[i] != fold && !is_out[taught_.labels[i]];
     }));
-    if (seen.size() == 0) return;
+    Scores found;
+    if (seen.size() == 0) return found;
     for (int& label : seen.labels) label = new_label[label];
-    const SoftmaxHead head = Finished(Fit(seen, num_left, penalty_));
+    const SoftmaxHead head = Finished(seen.Fit(num_left, penalty_));
     const std::optional<Rejection> rejection =
-        RejectionFrom(head.Logits(seen.embeddings), seen.labels);
+        RejectionFrom(head.Logits(seen.Originals()), seen.labels);
     const auto score = [&](const std::vector<int64_t>& places, std::vector<double>& scores) {
       const MatrixF logits = head.Logits(taught_.embeddings(places, Eigen::all));
       std::vector<float> row;
@@ -175,9 +214,10 @@ class Classifier {
                         const int label = taught_.labels[i];
                         return folds_[i] == fold && !is_out[label] && label != nothing_label_;
                       }),
-          known);
+          found.known);
     score(PlacesWhere(taught_.size(), [&](int64_t i) { return is_out[taught_.labels[i]]; }),
-          unknown);
+          found.unknown);
+    return found;
   }
 
   // Sharpened, and with a mean of zero over each picture's logits: softmax does not care what is
@@ -193,6 +233,7 @@ class Classifier {
   const Lesson& taught_;
   const int num_labels_;
   const int nothing_label_;
+  ThreadPool& pool_;
   const std::vector<int> folds_;
   double penalty_ = 0;
   double sharpness_ = 1;
@@ -207,16 +248,20 @@ std::vector<float> Rows(const MatrixF& weight) {
 }  // namespace
 
 Result<QuickTeachResult> TeachClassifier(const Model& backbone, const PictureSet& pictures,
-                                         const Embeddings& embeddings, const Split& split) {
+                                         const Embeddings& embeddings, const Split& split,
+                                         ThreadPool& pool) {
   const Dataset& dataset = pictures.dataset();
-  Lesson all{.embeddings = MatrixF(pictures.size(), embeddings.length()),
+  Lesson all{.embeddings = MatrixF(embeddings.views * pictures.size(), embeddings.length()),
+             .views = embeddings.views,
              .map_channels = embeddings.map_channels,
              .labels = {},
              .units = {}};
   for (int64_t i = 0; i < pictures.size(); ++i) {
-    const std::span<const float> row = embeddings.Row(embeddings.row_of_sample[i]);
-    all.embeddings.row(i) =
-        Eigen::Map<const Eigen::RowVectorXf>(row.data(), static_cast<Eigen::Index>(row.size()));
+    for (int64_t view = 0; view < embeddings.views; ++view) {
+      const std::span<const float> row = embeddings.Row(embeddings.row_of_sample[i], view);
+      all.embeddings.row(view * pictures.size() + i) =
+          Eigen::Map<const Eigen::RowVectorXf>(row.data(), static_cast<Eigen::Index>(row.size()));
+    }
     all.labels.push_back(pictures.sample(i).label);
     all.units.push_back(split.unit[i]);
   }
@@ -234,13 +279,13 @@ Result<QuickTeachResult> TeachClassifier(const Model& backbone, const PictureSet
                            "\" has no pictures to teach it",
                        "add some, or remove the category");
   }
-  Classifier classifier(taught, dataset.num_classes, NothingLabel(dataset.class_names));
+  Classifier classifier(taught, dataset.num_classes, NothingLabel(dataset.class_names), pool);
   classifier.Choose();
 
   QuickTeachResult result;
   const bool judged_apart = held_out.size() > 0;
   const MatrixF judged =
-      judged_apart ? classifier.Final(taught).Logits(held_out.embeddings) : classifier.held_out();
+      judged_apart ? classifier.Final(taught).Logits(held_out.Originals()) : classifier.held_out();
   const std::vector<int>& truth = judged_apart ? held_out.labels : taught.labels;
   int64_t correct = 0;
   std::vector<float> row;

@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 #include "network/model.h"
-#include "train/augment.h"
+#include "vision/augment.h"
 
 namespace deixis {
 

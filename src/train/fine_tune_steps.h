@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "train/augment.h"
+#include "vision/augment.h"
 #include "train/fine_tune_job.h"
 #include "train/sample_pictures.h"
 #include "train/torch_network.h"

@@ -67,12 +67,23 @@ class Train(CliTest):
         self.fails(USAGE, *base, "x.safetensors", "--method", "full", "--pooled-stages", "1",
                    says="--pooled-stages")
 
+    def test_copies(self):
+        self.write_colours("things", 6)
+        base = ("train", "things", "--backbone", "net.safetensors", "--out")
+        self.assertIn("each in 5 views", self.deixis(*base, "five.safetensors").out)
+        taught = self.deixis_json(*base, "one.safetensors", "--varied-copies", "0")
+        self.assertEqual((taught["images"], taught["views"]), (18, 1))
+        self.assertNotEqual((self.folder / "five.safetensors").read_bytes(),
+                            (self.folder / "one.safetensors").read_bytes())
+        self.fails(USAGE, *base, "x.safetensors", "--method", "full", "--varied-copies", "2",
+                   says="--varied-copies")
+
     def test_looks_once(self):
         self.write_colours("things", 6)
         base = ("train", "things", "--backbone", "net.safetensors", "--out")
         self.deixis(*base, "a.safetensors")
         kept = list((self.folder / ".cache/deixis/embeddings").iterdir())
-        self.assertEqual(len(kept), 18)
+        self.assertEqual(len(kept), 18 * 5)
         for path in kept[:9]:
             path.write_bytes(path.read_bytes()[:-3])  # a damaged one is made anew
         self.deixis(*base, "b.safetensors")

@@ -1,4 +1,4 @@
-#include "train/augment.h"
+#include "vision/augment.h"
 
 #include <algorithm>
 #include <cmath>

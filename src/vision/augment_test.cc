@@ -1,5 +1,5 @@
 // Pictures varied at random: the mark goes where what it marks goes.
-#include "train/augment.h"
+#include "vision/augment.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
