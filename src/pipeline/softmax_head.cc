@@ -7,10 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/linear_f32/linear_f32.h"
+
 namespace deixis {
 namespace {
 
 using MatrixF = Eigen::MatrixXf;
+using RowMajorF = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using VectorF = Eigen::VectorXf;
 
 constexpr size_t kRemembered = 10;  // steps whose curvature is used
@@ -109,9 +112,17 @@ SoftmaxHead FitSoftmaxHead(const MatrixF& embeddings, std::span<const int64_t> m
     scale /= norm;
   }
   const Eigen::Index num_weights = length * num_labels;
+  // Both products of a step run in the runtime's own kernels, several times as fast as Eigen where
+  // the processor is not known when this is compiled. A column-major matrix is the row-major one of
+  // its transpose.
+  const RowMajorF rows = inputs;
+  RowMajorF shares(inputs.rows(), num_labels);
+  RowMajorF gradient_rows(length, num_labels);
   const auto cost = [&](const VectorF& x, VectorF& gradient) {
-    const Eigen::Map<const MatrixF> weight(x.data(), length, num_labels);
-    MatrixF shares = (inputs * weight).rowwise() + x.tail(num_labels).transpose();
+    const std::span<const float> values(x.data(), static_cast<size_t>(x.size()));
+    const auto split = static_cast<size_t>(num_weights);
+    LinearF32(PackLinearF32(length, num_labels, values.first(split), values.subspan(split)),
+              rows.data(), shares.data(), rows.rows());
     double sum = 0;
     for (Eigen::Index row = 0; row < shares.rows(); ++row) {
       const float largest = shares.row(row).maxCoeff();
@@ -122,9 +133,13 @@ SoftmaxHead FitSoftmaxHead(const MatrixF& embeddings, std::span<const int64_t> m
       sum += std::log(double{total}) - of_label;
       shares(row, labels[row]) -= 1;
     }
+    const MatrixF by_label = shares;
+    LinearF32(PackLinearF32(inputs.rows(), num_labels,
+                            {by_label.data(), static_cast<size_t>(by_label.size())}),
+              inputs.data(), gradient_rows.data(), length);
+    const Eigen::Map<const MatrixF> weight(x.data(), length, num_labels);
     Eigen::Map<MatrixF> weight_gradient(gradient.data(), length, num_labels);
-    weight_gradient.noalias() = inputs.transpose() * shares;
-    weight_gradient += static_cast<float>(penalty) * weight;
+    weight_gradient = gradient_rows + static_cast<float>(penalty) * weight;
     gradient.tail(num_labels) = shares.colwise().sum().transpose();
     return sum + penalty / 2 * double{weight.squaredNorm()};
   };
