@@ -1,6 +1,7 @@
-// Quick teaching: the backbone stays as it is, runs once over each picture, and a new head is
-// fitted to what it makes of them. Seconds on the device instead of minutes of training, and the
-// first thing to offer; fine-tuning comes when the held-out figure asks for it.
+// Quick teaching: the backbone stays as it is, runs once over each picture (and, to classify, over
+// varied copies of it), and a new head is fitted to what it makes of them. Seconds on the device
+// instead of minutes of training, and the first thing to offer; fine-tuning comes when the held-out
+// figure asks for it.
 //
 // A classifier gets a pooled head on the last maps of three stages, by logistic regression, and a
 // rejection of what it was not taught (network/rejection.h). A model that locates gets a flatten

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "vision/augment.h"
 #include "train/fine_tune_job.h"
 #include "train/sample_pictures.h"
 #include "train/torch_network.h"
+#include "vision/augment.h"
 
 namespace deixis {
 
