@@ -75,9 +75,10 @@ torch::Tensor Input(const PictureBatch& batch, const Preprocessing& preprocessin
   const auto constant = [&](const std::array<float, 3>& values) {
     return torch::tensor({values[0], values[1], values[2]}).to(device);
   };
-  const torch::Tensor bytes =
+  torch::Tensor bytes =
       torch::from_blob(const_cast<uint8_t*>(batch.pixels.data()),
                        {batch.size(), batch.height_px, batch.width_px, 3}, torch::kU8);
+  if (preprocessing.channel_order == ChannelOrder::kBgr) bytes = bytes.flip(3);
   return bytes.to(device)
       .to(torch::kFloat32)
       .div_(255)
@@ -108,10 +109,10 @@ class Pretrainer {
   }
 
   Result<Model> Run(const PretrainCallback& on_report) {
-    if (!options_.backbone.empty()) DEIXIS_RETURN_IF_ERROR(StartFromBackbone());
-    if (!options_.checkpoint.empty() && std::filesystem::exists(options_.checkpoint)) {
-      DEIXIS_RETURN_IF_ERROR(Resume());
-    }
+    const bool resumes =
+        !options_.checkpoint.empty() && std::filesystem::exists(options_.checkpoint);
+    if (!options_.backbone.empty()) DEIXIS_RETURN_IF_ERROR(StartFromBackbone(resumes));
+    if (resumes) DEIXIS_RETURN_IF_ERROR(Resume());
     start_ = Clock::now();
     last_checkpoint_ = start_;
     network_.train();
@@ -157,7 +158,8 @@ class Pretrainer {
                : Seconds() / 60 / options_.minutes;
   }
 
-  Status StartFromBackbone() {
+  // A training that resumes takes its weights from the checkpoint.
+  Status StartFromBackbone(bool resumes) {
     DEIXIS_ASSIGN(const Model backbone, LoadModel(options_.backbone));
     const std::string& name = network_.architecture().name;
     if (backbone.architecture.name != name) {
@@ -167,6 +169,7 @@ class Pretrainer {
     }
     DEIXIS_ASSIGN(backbone_sha256_, Sha256OfFile(options_.backbone));
     preprocessing_ = backbone.preprocessing;
+    if (resumes) return Ok();
     network_.Load(backbone, /*with_head=*/false);
     if (!network_.lacks_statistics()) return Ok();
     int batches = 0;

@@ -143,6 +143,31 @@ TEST_F(PretrainTest, GoesOnFromACompressedBackbone) {
   EXPECT_NE(norm.running_mean.ToFloats()[0], 0);
 }
 
+// Normalised and with the channels in the order that its model says.
+TEST_F(PretrainTest, SeesPicturesAsItsBackboneDoes) {
+  auto backbone = Pretrain(Resnet20(), OneTinyStep());
+  ASSERT_TRUE(backbone.ok()) << backbone.error().message;
+  const auto loss = [&](ChannelOrder order, float mean) {
+    backbone->preprocessing.channel_order = order;
+    backbone->preprocessing.mean = {mean, mean, mean};
+    EXPECT_TRUE(SaveModel(path_, *backbone).ok());
+    PretrainOptions options = OneTinyStep();
+    options.backbone = path_;
+    options.steps_per_report = 1;
+    double found = 0;
+    const auto on = Pretrain(Resnet20(), options, [&](const PretrainReport& report) {
+      found = report.loss;
+      return true;
+    });
+    EXPECT_TRUE(on.ok());
+    return found;
+  };
+  const double as_taught = loss(ChannelOrder::kRgb, 0.45f);
+  EXPECT_EQ(loss(ChannelOrder::kRgb, 0.45f), as_taught);
+  EXPECT_NE(loss(ChannelOrder::kBgr, 0.45f), as_taught);
+  EXPECT_NE(loss(ChannelOrder::kRgb, 0.1f), as_taught);
+}
+
 TEST_F(PretrainTest, RefusesAnotherArchitecturesBackbone) {
   const auto backbone = Pretrain(Resnet20(), OneTinyStep());
   ASSERT_TRUE(backbone.ok()) << backbone.error().message;
