@@ -118,7 +118,12 @@ void Jobs::Load() {
     jobs_[id] = std::move(job);
     if (!was_running) continue;
     Json& lost = jobs_[id];
+    Running ended;
+    ended.id = id;
+    while (ReadProgress(ended, lost)) {
+    }
     lost["state"] = "lost";
+    lost["eta_ms"] = nullptr;
     lost["finished"] = TimeText("%Y-%m-%dT%H:%M:%SZ");
     lost["can_resume"] = fs::exists(lost.value("checkpoint", "-"), error);
     lost["error"] = ErrorJson(
@@ -331,17 +336,21 @@ void Jobs::TakeLine(const std::string& line, Json& job) {
     };
     job["score"] = told["held_out"].contains("top1") ? "top1" : "mean_error_px";
     const Json train = told.value("train", Json::object());
-    job["curve"].push_back({{"epoch", told.value("epoch", 0)},
-                            {"epochs", told.value("epochs", 0)},
-                            {"train_loss", train.value("loss", Json(nullptr))},
-                            {"held_out_loss", told["held_out"].value("loss", Json(nullptr))},
-                            {"train_score", score(train)},
-                            {"held_out_score", score(told["held_out"])},
-                            {"seconds", told.value("seconds", Json(nullptr))}});
+    const int epoch = told.value("epoch", 0);
+    Json& curve = job["curve"];
+    // A training that goes on where it was killed may tell its last epoch again.
+    while (!curve.empty() && curve.back().value("epoch", 0) >= epoch) curve.erase(curve.size() - 1);
+    curve.push_back({{"epoch", epoch},
+                     {"epochs", told.value("epochs", 0)},
+                     {"train_loss", train.value("loss", Json(nullptr))},
+                     {"held_out_loss", told["held_out"].value("loss", Json(nullptr))},
+                     {"train_score", score(train)},
+                     {"held_out_score", score(told["held_out"])},
+                     {"seconds", told.value("seconds", Json(nullptr))}});
     const double epochs = std::max(1.0, told.value("epochs", 1.0));
     job["progress"] = {{"task", "training"},
-                       {"detail", "epoch " + std::to_string(told.value("epoch", 0))},
-                       {"share", std::clamp(told.value("epoch", 0.0) / epochs, 0.0, 1.0)}};
+                       {"detail", "epoch " + std::to_string(epoch)},
+                       {"share", std::clamp(epoch / epochs, 0.0, 1.0)}};
     if (told.contains("eta_s")) job["eta_ms"] = told["eta_s"].get<double>() * 1000;
   }
 }
@@ -368,7 +377,8 @@ bool Jobs::ReadProgress(Running& running, Json& job) {
 
 void Jobs::EndLocked(Running& running, int wait_status, int64_t peak_rss_bytes) {
   Json& job = jobs_[running.id];
-  ReadProgress(running, job);
+  while (ReadProgress(running, job)) {
+  }
   job["finished"] = TimeText("%Y-%m-%dT%H:%M:%SZ");
   job["elapsed_ms"] = SteadyMs() - running.started_ms;
   job["eta_ms"] = nullptr;

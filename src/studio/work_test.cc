@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <thread>
 
 #include "base/rng.h"
@@ -278,6 +279,30 @@ int TrainerIn(const std::string& folder) {
   return 0;
 }
 
+// The id of a training of that many epochs, three of which have been told.
+std::string TrainingUnderWay(const Client& browser, int epochs) {
+  const Json request = {{"kind", "finetune"}, {"dataset", "things"}, {"backbone", "small"},
+                        {"name", "tuned"},    {"epochs", epochs},    {"batch", 4}};
+  const Answer started = browser.Send("POST", "/api/v1/jobs", request.dump());
+  EXPECT_EQ(started.status, 202) << started.body;
+  const std::string id = started.json()["id"];
+  for (int i = 0; i < 1200; ++i) {
+    if (browser.Get("/api/v1/jobs/" + id).json()["curve"].size() >= 3) return id;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  ADD_FAILURE() << browser.Get("/api/v1/jobs/" + id).body;
+  return id;
+}
+
+void ExpectEveryEpoch(const Json& job, int epochs) {
+  ASSERT_EQ(job["state"], "done") << job.dump(1);
+  std::vector<int> told;
+  for (const auto& point : job["curve"]) told.push_back(point["epoch"]);
+  std::vector<int> all(static_cast<size_t>(epochs));
+  std::iota(all.begin(), all.end(), 1);
+  EXPECT_EQ(told, all);
+}
+
 TEST_F(WorkTest, ATrainingThatIsKilledGoesOnWhereItWas) {
   const auto trainer = std::filesystem::path(options_.program).parent_path() / "deixis-train";
   if (!std::filesystem::exists(trainer)) GTEST_SKIP() << "deixis-train was not built";
@@ -285,15 +310,7 @@ TEST_F(WorkTest, ATrainingThatIsKilledGoesOnWhereItWas) {
   const Client browser = Browser();
   Prepare(browser);
   constexpr int kEpochs = 40;
-  const Answer started = browser.Send("POST", "/api/v1/jobs",
-                                      R"({"kind": "finetune", "dataset": "things", "backbone":
-                                          "small", "name": "tuned", "epochs": 40, "batch": 4})");
-  ASSERT_EQ(started.status, 202) << started.body;
-  const std::string id = started.json()["id"];
-  const auto curve = [&] { return browser.Get("/api/v1/jobs/" + id).json()["curve"]; };
-  for (int i = 0; i < 1200 && curve().size() < 3; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
+  const std::string id = TrainingUnderWay(browser, kEpochs);
   const int pid = TrainerIn(folder_.string());
   ASSERT_GT(pid, 1) << browser.Get("/api/v1/jobs/" + id).body;
   kill(pid, SIGKILL);
@@ -318,13 +335,28 @@ TEST_F(WorkTest, ATrainingThatIsKilledGoesOnWhereItWas) {
       200);
   ASSERT_EQ(again.Send("POST", "/api/v1/jobs/" + id + "/resume").status, 202);
   const auto done = Finished(again, id);
-  ASSERT_EQ(done["state"], "done") << done.dump(1);
+  ExpectEveryEpoch(done, kEpochs);
   EXPECT_EQ(done["model"], "tuned");
-  std::vector<int> epochs;
-  for (const auto& point : done["curve"]) epochs.push_back(point["epoch"]);
-  ASSERT_EQ(epochs.size(), static_cast<size_t>(kEpochs));
-  for (int i = 0; i < kEpochs; ++i) EXPECT_EQ(epochs[static_cast<size_t>(i)], i + 1);
   EXPECT_EQ(again.Get("/api/v1/models/tuned").json()["made_by"], "finetune");
+}
+
+TEST_F(WorkTest, ATrainingThatEndedWithTheStudioGoesOnWhereItWas) {
+  const auto trainer = std::filesystem::path(options_.program).parent_path() / "deixis-train";
+  if (!std::filesystem::exists(trainer)) GTEST_SKIP() << "deixis-train was not built";
+  Start();
+  const Client browser = Browser();
+  Prepare(browser);
+  constexpr int kEpochs = 40;
+  const std::string id = TrainingUnderWay(browser, kEpochs);
+  studio_.reset();  // the job's process ends with it
+  Start();
+  const Client again = Browser();
+  const auto lost = again.Get("/api/v1/jobs/" + id).json();
+  ASSERT_EQ(lost["state"], "lost") << lost.dump(1);
+  ASSERT_GE(lost["curve"].size(), 3u);
+  ASSERT_LT(lost["curve"].size(), static_cast<size_t>(kEpochs));
+  ASSERT_EQ(again.Send("POST", "/api/v1/jobs/" + id + "/resume").status, 202);
+  ExpectEveryEpoch(Finished(again, id), kEpochs);
 }
 
 TEST_F(WorkTest, ADatasetGoesOutAndComesBack) {

@@ -461,8 +461,9 @@ Status FineTuner::Run() {
       best_epoch_ = epoch;
       DEIXIS_RETURN_IF_ERROR(SaveBest());
     }
-    DEIXIS_RETURN_IF_ERROR(SaveProgress(epoch));
     const double per_epoch = SecondsSince(start_) / static_cast<double>(epoch - first_epoch_ + 1);
+    // Told before it is kept: of two processes, one killed and one that goes on, at least one tells
+    // each epoch.
     Report({{"event", "epoch"},
             {"epoch", epoch},
             {"epochs", job_.epochs},
@@ -471,6 +472,7 @@ Status FineTuner::Run() {
             {"best_epoch", best_epoch_},
             {"seconds", training_seconds},
             {"eta_s", per_epoch * (job_.epochs - epoch)}});
+    DEIXIS_RETURN_IF_ERROR(SaveProgress(epoch));
     stopped_early = job_.patience > 0 && epoch - best_epoch_ >= job_.patience;
   }
   return Finish(stopped_early);

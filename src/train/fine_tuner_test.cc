@@ -286,6 +286,29 @@ TEST(FineTune, GoesOnAsIfNothingHadHappened) {
   }
 }
 
+// Killed at any moment, what the two processes told holds every epoch.
+TEST(FineTune, ACheckpointHoldsNoEpochThatWasNotTold) {
+  FineTuneJob job = Job("told");
+  const FineTuneInput input = Input(job);
+  FineTuneJob rest = Job("told_rest");
+  rest.resume = true;
+  const auto alone = Processes::Join({}, std::chrono::seconds(1));
+  // The files as they are just before epoch 2 is told.
+  const auto report = [&](const Json& line) {
+    if (line.at("event") != "epoch" || line.at("epoch") != 2) return;
+    std::filesystem::copy_file(job.out, rest.out);
+    std::filesystem::copy_file(job.CheckpointPath(), rest.CheckpointPath());
+  };
+  ASSERT_TRUE(FineTune(job, input, *alone, {.report = report, .is_cancelled = {}}).ok());
+  const Outcome outcome = Tune(rest, input);
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status.error().message;
+  std::vector<int> told;
+  for (const Json& line : outcome.lines) {
+    if (line.at("event") == "epoch") told.push_back(line.at("epoch"));
+  }
+  EXPECT_EQ(told, (std::vector<int>{2, 3}));
+}
+
 TEST(FineTune, DoesNotGoOnWithAnotherTraining) {
   FineTuneJob job = Job("other");
   const FineTuneInput input = Input(job);
