@@ -1,9 +1,12 @@
 # One library per folder under src/, with its unit tests beside the sources.
 #
-#   deixis_library(NAME [DEPENDS target...] [EXCLUDE regex] [PRECOMPILE header...])
+#   deixis_library(NAME [DEPENDS target...] [EXCLUDE regex] [PRECOMPILE header...] [UNITY])
 #       libNAME from every *.cc of this folder, recursively, but for *_test.cc, *_bench.cc and
 #       *_fuzz.cc; and deixis_NAME_test from every *_test.cc. Files whose path matches EXCLUDE are
-#       left out of both. PRECOMPILE: costly headers of theirs, parsed once.
+#       left out of both. PRECOMPILE: costly headers of theirs, parsed once. UNITY: several files
+#       are compiled as one in every build, where headers cost more than the files themselves. The
+#       presets that build all this once more for a test (CMakePresets.json) do so for every library,
+#       so a name in an unnamed namespace is used once in a folder.
 include_guard(GLOBAL)
 include(GoogleTest)
 
@@ -40,6 +43,8 @@ function(deixis_test_options target)
   target_compile_definitions(${target} PRIVATE DEIXIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   # What they test is optimized; they themselves are compiled often and run briefly.
   target_compile_options(${target} PRIVATE -O1)
+  # Tests of different things may call their helpers alike.
+  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
 endfunction()
 
 # deixis_test(NAME SOURCES file... [DEPENDS target...] [LABELS label...] [PRECOMPILE header...])
@@ -89,7 +94,7 @@ function(deixis_fuzz_target name)
 endfunction()
 
 function(deixis_library name)
-  cmake_parse_arguments(ARG "" "EXCLUDE" "DEPENDS;PRECOMPILE" ${ARGN})
+  cmake_parse_arguments(ARG "UNITY" "EXCLUDE" "DEPENDS;PRECOMPILE" ${ARGN})
   # Relative, so that EXCLUDE sees nothing of where the checkout lies.
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *.cc)
   file(GLOB_RECURSE tests CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *_test.cc)
@@ -106,5 +111,11 @@ function(deixis_library name)
   endif()
   if(tests)
     deixis_test(deixis_${name}_test SOURCES ${tests} DEPENDS ${name} PRECOMPILE ${ARG_PRECOMPILE})
+  endif()
+  if(ARG_UNITY)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON)
+    if(TARGET deixis_${name}_test)
+      set_target_properties(deixis_${name}_test PROPERTIES UNITY_BUILD ON)
+    endif()
   endif()
 endfunction()

@@ -12,7 +12,7 @@ namespace {
 
 // Steps tried put the largest centroid between 64 and 127.
 constexpr int kNumSteps = 64;
-constexpr int kPolishRounds = 6;
+constexpr int kInt8PolishRounds = 6;
 constexpr double kWorthwhileGain = 1e-5;
 
 // How much error each centroid of the group carries per squared unit it is moved.
@@ -28,10 +28,6 @@ std::vector<double> CentroidWeights(const Palettization& palettization,
     }
   }
   return weight;
-}
-
-double RoundToInt8(double value) {
-  return std::nearbyint(std::clamp(value, double{-kMaxInt8Magnitude}, double{kMaxInt8Magnitude}));
 }
 
 // The step s that minimises Σ weight (c - s round(c / s))².
@@ -103,7 +99,7 @@ void PolishGroup(Palettization& palettization, const float* weights, const Impor
                  int64_t group) {
   const RowRange rows = RowsOfGroup(palettization, group);
   double error = GroupError(palettization, weights, importance, group);
-  for (int round = 0; round < kPolishRounds; ++round) {
+  for (int round = 0; round < kInt8PolishRounds; ++round) {
     for (int64_t row = rows.begin; row < rows.end; ++row) {
       ReassignRow(palettization, weights, row);
       RefitScaleOfRow(palettization, weights, importance, row);

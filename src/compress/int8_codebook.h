@@ -3,6 +3,8 @@
 // step suits the rounding best.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <span>
 
 #include "base/thread_pool.h"
@@ -11,6 +13,11 @@
 namespace deixis {
 
 inline constexpr int kMaxInt8Magnitude = 127;
+
+// The nearest integer in -127..127.
+inline double RoundToInt8(double value) {
+  return std::nearbyint(std::clamp(value, double{-kMaxInt8Magnitude}, double{kMaxInt8Magnitude}));
+}
 
 // Makes every centroid an integer in -127..127 and folds the step into `scale`: of some sixty steps
 // per group the one that changes the weights as they stand least (weighted by importance, [I] or

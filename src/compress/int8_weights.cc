@@ -12,12 +12,8 @@ namespace {
 constexpr int kNumCentroids = 256;
 constexpr int kZeroIndex = 128;
 // Steps tried: the first keeps the largest weight, the last clips it to two thirds.
-constexpr int kNumSteps = 32;
+constexpr int kClippings = 32;
 constexpr int kLevelsPerStep = 2;
-
-double RoundToInt8(double value) {
-  return std::nearbyint(std::clamp(value, double{-kMaxInt8Magnitude}, double{kMaxInt8Magnitude}));
-}
 
 // The step s that minimises Σ importance (w - s round(w / s))²; 1 for a row of zeros.
 double BestStep(std::span<const float> row, std::span<const float> importance) {
@@ -26,7 +22,7 @@ double BestStep(std::span<const float> row, std::span<const float> importance) {
   if (!(largest > 0)) return 1;
   double best_step = largest / kMaxInt8Magnitude;
   double best_error = INFINITY;
-  for (int t = 0; t < kNumSteps; ++t) {
+  for (int t = 0; t < kClippings; ++t) {
     const double step = largest / (kMaxInt8Magnitude + kLevelsPerStep * t);
     double error = 0;
     for (size_t i = 0; i < row.size(); ++i) {

@@ -15,7 +15,7 @@ namespace {
 // Clustering and scales in turn: the error falls fast at first, and more rounds change nothing that
 // shows in a network's accuracy.
 constexpr int kScaleRounds = 4;
-constexpr int kPolishRounds = 8;
+constexpr int kRefinements = 8;
 
 // The rows of one group, for the fit of their codebook.
 struct GroupRowsView {
@@ -107,7 +107,7 @@ Status FitGroup(const GroupRowsView& view, const PalettizeOptions& options, int6
       RefitScaleOfRow(palettization, view.weights, *view.importance, row);
     }
     DEIXIS_ASSIGN(points, PoolRows(view, palettization.scale));
-    clusters = round + 1 < kScaleRounds ? LloydPolish(points, clusters.centroids, kPolishRounds)
+    clusters = round + 1 < kScaleRounds ? LloydPolish(points, clusters.centroids, kRefinements)
                                         : KMeans1D(points, k);
     StoreFit(palettization, group, WithZero(clusters.centroids, needs_zero));
   }

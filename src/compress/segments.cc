@@ -9,9 +9,9 @@ bool IsLayer(const Node& node) {
   return node.kind == OpKind::kConv2d || node.kind == OpKind::kLinear;
 }
 
-class Planner {
+class SegmentPlanner {
  public:
-  explicit Planner(const Graph& graph)
+  explicit SegmentPlanner(const Graph& graph)
       : graph_(graph), consumers_(graph.nodes.size() + 1), done_(graph.nodes.size(), false) {
     for (size_t node = 0; node < graph.nodes.size(); ++node) {
       for (const int value : graph.nodes[node].inputs) {
@@ -101,7 +101,7 @@ std::vector<int> ValuesRead(const Graph& graph, const Segment& segment) {
 
 }  // namespace
 
-std::vector<Segment> PlanSegments(const Graph& graph) { return Planner(graph).Plan(); }
+std::vector<Segment> PlanSegments(const Graph& graph) { return SegmentPlanner(graph).Plan(); }
 
 std::vector<ValueExtents> ExtentsOfValues(const Graph& graph, int64_t height, int64_t width) {
   std::vector<ValueExtents> extents = {{height, width, 3}};

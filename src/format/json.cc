@@ -5,29 +5,10 @@
 #include <cmath>
 #include <type_traits>
 
+#include "format/printable.h"
+
 namespace deixis {
 namespace {
-
-// The length of the UTF-8 sequence at the front of `text` (RFC 3629: no overlong form, no
-// surrogate, nothing above U+10FFFF), or 0 when there is none. `text` is not empty.
-size_t Utf8SequenceLength(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const auto continues = [&](size_t i, uint8_t low, uint8_t high) {
-    return i < text.size() && byte(i) >= low && byte(i) <= high;
-  };
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2 || lead > 0xF4) return 0;
-  if (lead < 0xE0) return continues(1, 0x80, 0xBF) ? 2 : 0;
-  if (lead < 0xF0) {
-    const uint8_t low = lead == 0xE0 ? 0xA0 : 0x80;
-    const uint8_t high = lead == 0xED ? 0x9F : 0xBF;
-    return continues(1, low, high) && continues(2, 0x80, 0xBF) ? 3 : 0;
-  }
-  const uint8_t low = lead == 0xF0 ? 0x90 : 0x80;
-  const uint8_t high = lead == 0xF4 ? 0x8F : 0xBF;
-  return continues(1, low, high) && continues(2, 0x80, 0xBF) && continues(3, 0x80, 0xBF) ? 4 : 0;
-}
 
 void AppendUtf8(uint32_t code_point, std::string& out) {
   const auto append = [&](uint32_t byte) { out.push_back(static_cast<char>(byte)); };
@@ -341,6 +322,10 @@ std::string ToJson(const JsonValue& value) {
   std::string text;
   AppendJson(value, text);
   return text;
+}
+
+std::string FoundText(const JsonValue* value) {
+  return value == nullptr ? "nothing" : Quoted(ToJson(*value));
 }
 
 void AppendJson(const JsonValue& value, std::string& out) {

@@ -69,6 +69,9 @@ std::string ToJson(const JsonValue& value);
 void AppendJson(const JsonValue& value, std::string& out);
 void AppendJsonString(std::string_view text, std::string& out);
 
+// For an error's "found ...": the value as quoted JSON, or "nothing" for null.
+std::string FoundText(const JsonValue* value);
+
 bool IsValidUtf8(std::string_view text);
 
 }  // namespace deixis

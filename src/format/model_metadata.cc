@@ -16,7 +16,6 @@ constexpr std::string_view kArchitectureKey = "deixis.architecture";
 constexpr std::string_view kTaskKey = "deixis.task";
 constexpr std::string_view kClassNamesKey = "deixis.class_names";
 constexpr std::string_view kPreprocessingKey = "deixis.preprocessing";
-constexpr std::string_view kLayersKey = "deixis.layers";
 constexpr std::string_view kPresenceKey = "deixis.presence";
 constexpr std::string_view kActivationsKey = "deixis.activations";
 constexpr std::string_view kRejectionKey = "deixis.rejection";
@@ -31,10 +30,6 @@ bool IsOwnKey(std::string_view key) {
 
 Error KeyError(std::string_view key, const std::string& what, std::string remedy = {}) {
   return InvalidData("metadata " + std::string(key) + ": " + what, std::move(remedy));
-}
-
-std::string FoundText(const JsonValue* value) {
-  return value == nullptr ? "nothing" : Quoted(ToJson(*value));
 }
 
 Result<std::string> RequiredText(const TensorFile& file, std::string_view key) {

@@ -10,8 +10,7 @@
 namespace deixis {
 namespace {
 
-constexpr std::string_view kLayersKey = "deixis.layers";
-// By Storage.
+// By LayerStorage.
 constexpr std::string_view kStorageNames[] = {"palettized", "palettized-panels", "palettized-rans"};
 constexpr int64_t kMaxExpandedIndices = int64_t{1} << 28;
 
@@ -19,16 +18,12 @@ Error LayerError(const std::string& name, const std::string& what, std::string r
   return InvalidData("metadata deixis.layers: " + Quoted(name) + ": " + what, std::move(remedy));
 }
 
-std::string FoundText(const JsonValue* value) {
-  return value == nullptr ? "nothing" : Quoted(ToJson(*value));
-}
-
-enum class Storage { kRows, kPanels, kEntropyCoded };
+enum class LayerStorage { kRows, kPanels, kEntropyCoded };
 
 // What deixis.layers says of one layer.
 struct LayerDescription {
   std::string name;
-  Storage storage = Storage::kRows;
+  LayerStorage storage = LayerStorage::kRows;
   Shape shape;
   int num_centroids = 0;
   int64_t group_rows = 0;
@@ -56,7 +51,7 @@ Result<LayerDescription> ReadDescription(const std::string& name, const JsonValu
                           FoundText(storage),
                       "update Deixis: the file may come from a later version");
   }
-  layer.storage = static_cast<Storage>(known - std::begin(kStorageNames));
+  layer.storage = static_cast<LayerStorage>(known - std::begin(kStorageNames));
 
   const JsonValue* shape = object.Find("shape");
   const JsonValue::Array* extents = shape == nullptr ? nullptr : shape->AsArray();
@@ -180,8 +175,8 @@ Result<PalettizedTensor> TakeLayer(const LayerDescription& description, TensorTa
   layer.group_rows = description.group_rows;
   DEIXIS_ASSIGN(layer.codebook, tensors.Take(name, "codebook"));
   DEIXIS_ASSIGN(layer.scale, tensors.Take(name, "scale"));
-  if (description.storage == Storage::kPanels) layer.layout = IndexLayout::kPanels;
-  if (description.storage == Storage::kEntropyCoded) {
+  if (description.storage == LayerStorage::kPanels) layer.layout = IndexLayout::kPanels;
+  if (description.storage == LayerStorage::kEntropyCoded) {
     DEIXIS_ASSIGN(const Tensor stream, tensors.Take(name, "indices_rans"));
     if (stream.dtype() != DType::kU8) {
       return LayerError(name, "expected indices_rans as U8, found " +
@@ -202,8 +197,8 @@ Result<PalettizedTensor> TakeLayer(const LayerDescription& description, TensorTa
   return layer;
 }
 
-Storage StorageOf(const PalettizedTensor& tensor) {
-  return tensor.layout == IndexLayout::kPanels ? Storage::kPanels : Storage::kRows;
+LayerStorage StorageOf(const PalettizedTensor& tensor) {
+  return tensor.layout == IndexLayout::kPanels ? LayerStorage::kPanels : LayerStorage::kRows;
 }
 
 }  // namespace
@@ -256,7 +251,7 @@ Result<TensorFile> ToArchiveForm(const TensorFile& file) {
     }
     archive.tensors.push_back({name + ".codebook", tensor.codebook});
     archive.tensors.push_back({name + ".scale", tensor.scale});
-    descriptions.push_back({name, smaller ? Storage::kEntropyCoded : StorageOf(tensor),
+    descriptions.push_back({name, smaller ? LayerStorage::kEntropyCoded : StorageOf(tensor),
                             tensor.shape, tensor.num_centroids, tensor.group_rows});
   }
   WriteDescriptions(descriptions, archive);

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,9 @@
 namespace deixis {
 
 inline constexpr int kFormatVersion = 1;
+
+// The metadata key that describes the palettized layers.
+inline constexpr std::string_view kLayersKey = "deixis.layers";
 
 struct ModelMetadata {
   std::string architecture;              // "resnet18"

@@ -10,7 +10,7 @@
 namespace deixis {
 namespace {
 
-Error LayerError(const std::string& name, const std::string& what, std::string remedy = {}) {
+Error PalettizedError(const std::string& name, const std::string& what, std::string remedy = {}) {
   return InvalidData("tensor \"" + name + "\": " + what, std::move(remedy));
 }
 
@@ -34,21 +34,22 @@ Status CheckParameters(const PalettizedTensor& tensor, const std::string& name) 
   const size_t rank = tensor.shape.size();
   if ((rank != 2 && rank != 4) ||
       std::any_of(tensor.shape.begin(), tensor.shape.end(), [](int64_t e) { return e < 1; })) {
-    return LayerError(
+    return PalettizedError(
         name, "expected a shape of 2 or 4 extents of at least 1, found " + ToString(tensor.shape));
   }
   if (tensor.num_centroids < 2 || tensor.num_centroids > kMaxCentroids) {
-    return LayerError(name, "expected 2 to " + std::to_string(kMaxCentroids) +
-                                " centroids, found " + std::to_string(tensor.num_centroids));
+    return PalettizedError(name, "expected 2 to " + std::to_string(kMaxCentroids) +
+                                     " centroids, found " + std::to_string(tensor.num_centroids));
   }
   if (tensor.group_rows < 1 || tensor.group_rows > tensor.num_rows()) {
-    return LayerError(name, "expected 1 to " + std::to_string(tensor.num_rows()) +
-                                " rows per codebook, found " + std::to_string(tensor.group_rows));
+    return PalettizedError(name, "expected 1 to " + std::to_string(tensor.num_rows()) +
+                                     " rows per codebook, found " +
+                                     std::to_string(tensor.group_rows));
   }
   // All sizes below follow from this one without overflow: bits are at most 8, plus a byte per row.
   const auto elements = NumElements(tensor.shape);
   if (!elements || !CheckedMul<int64_t>(*elements, 16)) {
-    return LayerError(
+    return PalettizedError(
         name, "expected a size that 59 bits can hold, found shape " + ToString(tensor.shape));
   }
   return Ok();
@@ -58,27 +59,27 @@ Status CheckParameters(const PalettizedTensor& tensor, const std::string& name) 
 // most 16 times 4 times what the indices take.
 Status CheckPanels(const PalettizedTensor& tensor, const std::string& name) {
   if (tensor.bits_per_index() != 4) {
-    return LayerError(name, "expected 9 to 16 centroids for indices in panels, found " +
-                                std::to_string(tensor.num_centroids));
+    return PalettizedError(name, "expected 9 to 16 centroids for indices in panels, found " +
+                                     std::to_string(tensor.num_centroids));
   }
   const auto elements = NumElements(tensor.shape);
   if (elements && CheckedMul<int64_t>(*elements, 256)) return Ok();
-  return LayerError(name,
-                    "expected a size that 55 bits can hold, found shape " + ToString(tensor.shape));
+  return PalettizedError(
+      name, "expected a size that 55 bits can hold, found shape " + ToString(tensor.shape));
 }
 
 Status CheckShape(const Tensor& part, const Shape& expected, const std::string& name,
                   const char* part_name) {
   if (part.shape() == expected) return Ok();
-  return LayerError(name, std::string("expected ") + part_name + " of shape " + ToString(expected) +
-                              ", found " + ToString(part.shape()));
+  return PalettizedError(name, std::string("expected ") + part_name + " of shape " +
+                                   ToString(expected) + ", found " + ToString(part.shape()));
 }
 
 Status CheckDType(bool right, const Tensor& part, const std::string& name, const char* part_name,
                   const char* expected) {
   if (right) return Ok();
-  return LayerError(name, std::string("expected ") + part_name + " as " + expected + ", found " +
-                              std::string(SafetensorsName(part.dtype())));
+  return PalettizedError(name, std::string("expected ") + part_name + " as " + expected +
+                                   ", found " + std::string(SafetensorsName(part.dtype())));
 }
 
 Status CheckFinite(const Tensor& part, const std::string& name, const char* part_name) {
@@ -86,9 +87,9 @@ Status CheckFinite(const Tensor& part, const std::string& name, const char* part
   const std::vector<float> values = part.ToFloats();
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) {
-      return LayerError(name, std::string("expected finite numbers, found ") +
-                                  std::to_string(values[i]) + " at " + part_name + " " +
-                                  std::to_string(i));
+      return PalettizedError(name, std::string("expected finite numbers, found ") +
+                                       std::to_string(values[i]) + " at " + part_name + " " +
+                                       std::to_string(i));
     }
   }
   return Ok();
@@ -110,8 +111,8 @@ Status CheckIndices(const PalettizedTensor& tensor, const std::string& name) {
     if (tensor.num_centroids == 16) return Ok();  // every pattern is an index
     const int greatest = GreatestIndex(tensor.indices.As<uint8_t>());
     if (greatest < tensor.num_centroids) return Ok();
-    return LayerError(name, "index " + std::to_string(greatest) + " exceeds codebook size " +
-                                std::to_string(tensor.num_centroids));
+    return PalettizedError(name, "index " + std::to_string(greatest) + " exceeds codebook size " +
+                                     std::to_string(tensor.num_centroids));
   }
   const int bits = tensor.bits_per_index();
   const int64_t length = tensor.row_length();
@@ -125,15 +126,16 @@ Status CheckIndices(const PalettizedTensor& tensor, const std::string& name) {
   for (int64_t r = 0; r < tensor.num_rows(); ++r) {
     const uint8_t* begin = bytes + r * row_bytes;
     if (begin[row_bytes - 1] >> used_bits_of_last != 0) {
-      return LayerError(name, "expected 0 in the bits after the last index of row " +
-                                  std::to_string(r) + ", found others");
+      return PalettizedError(name, "expected 0 in the bits after the last index of row " +
+                                       std::to_string(r) + ", found others");
     }
     if (any_index_fits) continue;
     UnpackRow(begin, length, bits, row.data());
     const uint8_t greatest = *std::max_element(row.begin(), row.end());
     if (greatest >= tensor.num_centroids) {
-      return LayerError(name, "index " + std::to_string(greatest) + " of row " + std::to_string(r) +
-                                  " exceeds codebook size " + std::to_string(tensor.num_centroids));
+      return PalettizedError(name, "index " + std::to_string(greatest) + " of row " +
+                                       std::to_string(r) + " exceeds codebook size " +
+                                       std::to_string(tensor.num_centroids));
     }
   }
   return Ok();

@@ -3,10 +3,7 @@
 #include <cstdint>
 
 namespace deixis {
-namespace {
 
-// The length of the valid UTF-8 sequence at the start of `text`, or 0. Overlong forms, surrogates
-// and what lies beyond U+10FFFF are not valid (RFC 3629).
 size_t Utf8SequenceLength(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
   const uint8_t lead = byte(0);
@@ -22,6 +19,7 @@ size_t Utf8SequenceLength(std::string_view text) {
   }
   return length;
 }
+namespace {
 
 // C0, DEL and the C1 controls U+0080..U+009F, which some terminals obey too.
 bool IsControl(std::string_view sequence) {

@@ -8,6 +8,10 @@
 
 namespace deixis {
 
+// The length of the valid UTF-8 sequence at the start of `text`, which is not empty, or 0. Overlong
+// forms, surrogates and what lies beyond U+10FFFF are not valid (RFC 3629).
+size_t Utf8SequenceLength(std::string_view text);
+
 // The text with control characters, DEL and bytes that are not valid UTF-8 written as \xNN. Text
 // without any of them is unchanged.
 std::string Printable(std::string_view text);

@@ -116,7 +116,7 @@ void AppendTensor(const Tensor& tensor, size_t key, PickleText& pickle) {
   pickle.Opcodes("tR");
 }
 
-Status CheckNames(const TensorFile& file) {
+Status CheckNoNameTwice(const TensorFile& file) {
   std::vector<std::string_view> names;
   for (const NamedTensor& named : file.tensors) names.push_back(named.name);
   std::sort(names.begin(), names.end());
@@ -128,7 +128,7 @@ Status CheckNames(const TensorFile& file) {
 }  // namespace
 
 Status WritePth(const std::string& path, const TensorFile& file) {
-  DEIXIS_RETURN_IF_ERROR(CheckNames(file));
+  DEIXIS_RETURN_IF_ERROR(CheckNoNameTwice(file));
   PickleText pickle;
   pickle.OrderedDict();
   pickle.Opcodes("(");

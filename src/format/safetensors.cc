@@ -35,14 +35,14 @@ struct TensorEntry {
   uint64_t end = 0;
 };
 
-std::string FoundText(const JsonValue* value) {
+std::string FoundType(const JsonValue* value) {
   return value == nullptr ? "nothing" : std::string(value->TypeName());
 }
 
 Result<DType> ReadDType(std::string_view name, const JsonValue* value) {
   const std::string* text = value == nullptr ? nullptr : value->AsString();
   if (text == nullptr) {
-    return TensorError(name, "expected \"dtype\" to be a string, found " + FoundText(value));
+    return TensorError(name, "expected \"dtype\" to be a string, found " + FoundType(value));
   }
   const auto dtype = DTypeFromSafetensorsName(*text);
   if (dtype) return *dtype;
@@ -55,7 +55,7 @@ Result<DType> ReadDType(std::string_view name, const JsonValue* value) {
 Result<Shape> ReadShape(std::string_view name, const JsonValue* value) {
   const JsonValue::Array* extents = value == nullptr ? nullptr : value->AsArray();
   if (extents == nullptr) {
-    return TensorError(name, "expected \"shape\" to be an array, found " + FoundText(value));
+    return TensorError(name, "expected \"shape\" to be an array, found " + FoundType(value));
   }
   if (extents->size() > kMaxRank) {
     return TensorError(name, "expected at most " + std::to_string(kMaxRank) +
@@ -66,7 +66,7 @@ Result<Shape> ReadShape(std::string_view name, const JsonValue* value) {
     const auto number = extent.AsInteger();
     if (!number || *number < 0) {
       return TensorError(name, "expected \"shape\" to hold non-negative integers, found " +
-                                   (number ? std::to_string(*number) : FoundText(&extent)));
+                                   (number ? std::to_string(*number) : FoundType(&extent)));
     }
     shape.push_back(*number);
   }
@@ -98,7 +98,7 @@ Status ReadOffsets(const JsonValue* value, uint64_t data_bytes, TensorEntry& ent
 Result<TensorEntry> ReadEntry(std::string_view name, const JsonValue& description,
                               uint64_t data_bytes) {
   if (description.AsObject() == nullptr) {
-    return TensorError(name, "expected an object, found " + FoundText(&description));
+    return TensorError(name, "expected an object, found " + FoundType(&description));
   }
   TensorEntry entry;
   entry.name = name;
@@ -124,12 +124,12 @@ Result<TensorEntry> ReadEntry(std::string_view name, const JsonValue& descriptio
 Status ReadMetadata(const JsonValue& value,
                     std::vector<std::pair<std::string, std::string>>& metadata) {
   if (value.AsObject() == nullptr) {
-    return InvalidData("__metadata__: expected an object, found " + FoundText(&value));
+    return InvalidData("__metadata__: expected an object, found " + FoundType(&value));
   }
   for (const auto& [key, item] : *value.AsObject()) {
     if (item.AsString() == nullptr) {
       return InvalidData("__metadata__: expected " + Quoted(key) + " to be a string, found " +
-                         FoundText(&item));
+                         FoundType(&item));
     }
     metadata.emplace_back(key, *item.AsString());
   }

@@ -15,7 +15,7 @@
 namespace deixis {
 namespace {
 
-constexpr std::string_view kRemedy =
+constexpr std::string_view kNoModelRemedy =
     "give a .pth written by torch.save(model.state_dict(), ...) or a safetensors file";
 
 bool StartsWithIgnoringCase(std::string_view text, std::string_view lower_case_prefix) {
@@ -128,7 +128,7 @@ std::string DescribeUnknown(std::string_view head) {
 Result<TensorFile> ReadByContent(std::shared_ptr<const MappedFile> file) {
   const std::span<const std::byte> bytes = file->bytes();
   if (bytes.empty()) {
-    return InvalidData("expected a model, found an empty file", std::string(kRemedy));
+    return InvalidData("expected a model, found an empty file", std::string(kNoModelRemedy));
   }
   const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
                               std::min<size_t>(bytes.size(), 512));
@@ -141,7 +141,8 @@ Result<TensorFile> ReadByContent(std::shared_ptr<const MappedFile> file) {
 #endif
   }
   if (LooksLikeSafetensors(head, bytes.size())) return ReadSafetensors(std::move(file));
-  return InvalidData("expected a model, found " + DescribeUnknown(head), std::string(kRemedy));
+  return InvalidData("expected a model, found " + DescribeUnknown(head),
+                     std::string(kNoModelRemedy));
 }
 
 }  // namespace

@@ -5,25 +5,21 @@
 
 #include "base/checked.h"
 #include "format/printable.h"
+#include "format/zip_records.h"
 
 namespace deixis {
 namespace {
 
 using Bytes = std::span<const std::byte>;
 
-constexpr uint32_t kLocalSignature = 0x04034B50;
-constexpr uint32_t kCentralSignature = 0x02014B50;
-constexpr uint32_t kEndSignature = 0x06054B50;
 constexpr uint32_t kEnd64Signature = 0x06064B50;
 constexpr uint32_t kEnd64LocatorSignature = 0x07064B50;
-constexpr size_t kLocalBytes = 30;
 constexpr size_t kCentralBytes = 46;
 constexpr size_t kEndBytes = 22;
 constexpr size_t kEnd64Bytes = 56;
 constexpr size_t kEnd64LocatorBytes = 20;
 constexpr uint16_t kZip64Extra = 0x0001;
 constexpr uint16_t kEncryptedFlag = 1;
-constexpr uint16_t kMethodStored = 0;
 
 constexpr char kRemedy[] = "the file is damaged or was not written by torch.save; get it again";
 
@@ -56,7 +52,7 @@ std::optional<uint64_t> FindEndRecord(Bytes bytes) {
   const uint64_t last = bytes.size() - kEndBytes;
   const uint64_t first = last > 0xFFFF ? last - 0xFFFF : 0;
   for (uint64_t offset = last + 1; offset-- > first;) {
-    if (U32(bytes, offset) != kEndSignature) continue;
+    if (U32(bytes, offset) != kZipEndSignature) continue;
     if (offset + kEndBytes + U16(bytes, offset + 20) == bytes.size()) return offset;
   }
   return std::nullopt;
@@ -143,7 +139,7 @@ Status ApplyZip64Extra(Bytes extra, CentralRecord& record) {
 
 // Reads the record at the front of `directory` and removes it there.
 Result<CentralRecord> TakeCentralRecord(Bytes& directory) {
-  if (directory.size() < kCentralBytes || U32(directory, 0) != kCentralSignature) {
+  if (directory.size() < kCentralBytes || U32(directory, 0) != kZipCentralSignature) {
     return Broken("its directory is damaged");
   }
   const size_t name_bytes = U16(directory, 28);
@@ -173,12 +169,12 @@ Result<ZipEntry> LocateData(Bytes bytes, uint64_t limit, const CentralRecord& re
   const auto broken = [&](const std::string& finding) {
     return Broken("entry " + Quoted(record.name) + ": " + finding);
   };
-  if (!RangeFits(record.local_offset, kLocalBytes, limit) ||
-      U32(bytes, record.local_offset) != kLocalSignature) {
+  if (!RangeFits(record.local_offset, kZipLocalBytes, limit) ||
+      U32(bytes, record.local_offset) != kZipLocalSignature) {
     return broken("no local header at byte " + std::to_string(record.local_offset));
   }
   const uint64_t name_bytes = U16(bytes, record.local_offset + 26);
-  const uint64_t name_offset = record.local_offset + kLocalBytes;
+  const uint64_t name_offset = record.local_offset + kZipLocalBytes;
   const uint64_t data_offset = name_offset + name_bytes + U16(bytes, record.local_offset + 28);
   if (!RangeFits(data_offset, record.stored_bytes, limit)) {
     return broken("its " + std::to_string(record.stored_bytes) + " bytes do not fit into the file");
@@ -188,7 +184,7 @@ Result<ZipEntry> LocateData(Bytes bytes, uint64_t limit, const CentralRecord& re
   if (local_name != record.name) {
     return broken("its local header is named " + Quoted(local_name));
   }
-  const bool is_stored = record.method == kMethodStored && (record.flags & kEncryptedFlag) == 0;
+  const bool is_stored = record.method == kZipMethodStored && (record.flags & kEncryptedFlag) == 0;
   if (is_stored && record.stored_bytes != record.original_bytes) {
     return broken("it is stored as it is, but its two sizes differ");
   }

@@ -7,12 +7,11 @@
 
 #include "format/printable.h"
 #include "format/zip.h"
+#include "format/zip_records.h"
 
 namespace deixis {
 namespace {
 
-constexpr uint16_t kMethodStored = 0;
-constexpr uint16_t kMethodDeflate = 8;
 // zlib counts input and output in 32 bits; more than this at once it is not asked for.
 constexpr size_t kMaxStep = size_t{1} << 30;
 
@@ -60,7 +59,7 @@ Result<std::vector<std::byte>> ZipArchive::Extract(const ZipEntry& entry, uint64
     return InvalidData("zip archive: entry " + Quoted(entry.name) + ": " + finding);
   };
   if (entry.is_encrypted) return broken("it is encrypted");
-  if (entry.method != kMethodStored && entry.method != kMethodDeflate) {
+  if (entry.method != kZipMethodStored && entry.method != kZipMethodDeflate) {
     return broken("expected data stored or deflated, found compression method " +
                   std::to_string(entry.method));
   }
@@ -75,7 +74,7 @@ Result<std::vector<std::byte>> ZipArchive::Extract(const ZipEntry& entry, uint64
     return ResourceError("zip archive: no memory for the " + std::to_string(entry.original_bytes) +
                          " bytes of entry " + Quoted(entry.name));
   }
-  if (entry.method == kMethodStored) {
+  if (entry.method == kZipMethodStored) {
     std::ranges::copy(entry.data, bytes.begin());
   } else {
     Inflater inflater;

@@ -1,12 +1,12 @@
 // Writes a zip archive of stored entries, each aligned as PyTorch aligns them.
 #include "format/printable.h"
 #include "format/zip.h"
+#include "format/zip_records.h"
 
 namespace deixis {
 namespace {
 
 constexpr uint64_t kAlignment = 64;
-constexpr uint64_t kLocalBytes = 30;
 constexpr uint64_t kMaxArchiveBytes = 0xFFFFFFFF;
 constexpr uint16_t kVersion = 20;                        // 2.0: the oldest that every tool reads
 constexpr uint16_t kUtf8Flag = 1 << 11;                  // names are UTF-8
@@ -22,7 +22,7 @@ void AppendCommon(std::string& out, uint32_t crc, uint64_t size, size_t name_byt
                   uint64_t extra_bytes) {
   Append(out, kVersion, 2);
   Append(out, kUtf8Flag, 2);
-  Append(out, 0, 2);  // stored
+  Append(out, kZipMethodStored, 2);
   Append(out, 0, 2);  // 00:00
   Append(out, kDosEpoch, 2);
   Append(out, crc, 4);
@@ -44,7 +44,7 @@ Status ZipWriter::Add(std::string_view name, std::span<const std::byte> data) {
     return UsageError("zip archive: expected names below 64 KiB, found " + Quoted(name));
   }
   // An extra field of at least its own four bytes of header moves the data to the next multiple.
-  const uint64_t unpadded = offset_ + kLocalBytes + name.size() + 4;
+  const uint64_t unpadded = offset_ + kZipLocalBytes + name.size() + 4;
   const uint64_t padding_bytes = (kAlignment - unpadded % kAlignment) % kAlignment;
   const uint64_t end = unpadded + padding_bytes + data.size();
   if (end + directory_.size() > kMaxArchiveBytes - (1 << 20) || num_entries_ == 0xFFFE) {
@@ -53,7 +53,7 @@ Status ZipWriter::Add(std::string_view name, std::span<const std::byte> data) {
   }
   const uint32_t crc = Crc32(data);
   std::string header;
-  Append(header, 0x04034B50, 4);
+  Append(header, kZipLocalSignature, 4);
   AppendCommon(header, crc, data.size(), name.size(), 4 + padding_bytes);
   header += name;
   Append(header, kPaddingExtra, 2);
@@ -62,7 +62,7 @@ Status ZipWriter::Add(std::string_view name, std::span<const std::byte> data) {
   DEIXIS_RETURN_IF_ERROR(file_.Write(header));
   DEIXIS_RETURN_IF_ERROR(file_.Write(data));
 
-  Append(directory_, 0x02014B50, 4);
+  Append(directory_, kZipCentralSignature, 4);
   Append(directory_, kVersion, 2);  // made by
   AppendCommon(directory_, crc, data.size(), name.size(), 0);
   Append(directory_, 0, 2 + 2 + 2);  // no comment, first disk, no internal attributes
@@ -76,7 +76,7 @@ Status ZipWriter::Add(std::string_view name, std::span<const std::byte> data) {
 
 Status ZipWriter::Finish() {
   std::string end;
-  Append(end, 0x06054B50, 4);
+  Append(end, kZipEndSignature, 4);
   Append(end, 0, 4);  // one disk
   Append(end, num_entries_, 2);
   Append(end, num_entries_, 2);

@@ -15,8 +15,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view kAlsaPrefix = "alsa:";
-constexpr std::string_view kFilePrefix = "file:";
 constexpr int kPatienceMs = 2000;
 
 Status PlayOnAlsa(const std::string& uri, const std::string& name, const Sound& sound) {

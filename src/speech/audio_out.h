@@ -2,12 +2,17 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "speech/wav.h"
 
 namespace deixis {
+
+// How the URI of a sound device begins (PlaySound).
+inline constexpr std::string_view kAlsaPrefix = "alsa:";
+inline constexpr std::string_view kFilePrefix = "file:";
 
 struct AudioDevice {
   std::string name;         // as ALSA takes it: "default", "hw:0,0", "plughw:CARD=Device,DEV=0"

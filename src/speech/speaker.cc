@@ -13,14 +13,13 @@
 #include <vector>
 
 #include "speech/alsa.h"
+#include "speech/audio_out.h"
 
 namespace deixis {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view kAlsaPrefix = "alsa:";
-constexpr std::string_view kFilePrefix = "file:";
 constexpr int64_t kBlockFrames = kMixRateHz / 50;
 constexpr auto kBlockTime = std::chrono::milliseconds(20);
 constexpr auto kAhead = std::chrono::milliseconds(200);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "vision/camera/frame_source.h"
 #include "vision/codecs.h"
 
 namespace deixis::studio {
@@ -11,12 +12,6 @@ namespace {
 constexpr int kJpegQuality = 92;  // as samples are saved
 constexpr int64_t kWatchMs = 100;
 constexpr int64_t kStatusEveryMs = 1000;
-
-int64_t SteadyMs() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 
@@ -137,7 +132,7 @@ Json CameraHub::StatusJson() const {
 void CameraHub::PublishStatus(bool always) {
   const Json status = StatusJson();
   const std::string state = status["state"].get<std::string>() + status["uri"].get<std::string>();
-  const int64_t now_ms = SteadyMs();
+  const int64_t now_ms = camera::SteadyNowMs();
   {
     const std::lock_guard lock(mutex_);
     const bool is_due = camera_ != nullptr && now_ms - published_ms_ >= kStatusEveryMs;
@@ -199,7 +194,7 @@ std::shared_ptr<const SeenFrame> CameraHub::Encode(uint64_t id, const Frame& fra
 void CameraHub::Serve() {
   LiveFrame latest;
   bool is_wanted = false;
-  const int64_t now_ms = SteadyMs();
+  const int64_t now_ms = camera::SteadyNowMs();
   std::vector<Waiter> late;
   {
     const std::lock_guard lock(mutex_);
@@ -250,7 +245,7 @@ void CameraHub::WaitForFrame(uint64_t after, int64_t wait_ms, Waiter waiter) {
     }
     is_ending = is_ending_;
     if (seen == nullptr && !is_ending) {
-      waiting_.push_back({after, SteadyMs() + wait_ms, std::move(waiter)});
+      waiting_.push_back({after, camera::SteadyNowMs() + wait_ms, std::move(waiter)});
       return;
     }
   }

@@ -1,5 +1,4 @@
 // The camera: which there are, which one is looked at, and its frames.
-#include <charconv>
 
 #include "studio/app.h"
 #include "vision/camera/v4l2_device.h"
@@ -10,13 +9,6 @@ namespace {
 
 constexpr int64_t kDefaultWaitMs = 5000;
 constexpr int64_t kMaxWaitMs = 25'000;
-
-std::optional<uint64_t> NumberOf(const std::string& text) {
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 Problem FrameGone(const std::string& id) {
   return {.status = 410,
@@ -64,14 +56,16 @@ void NextFrame(App* app, const Request& request, const Answer& answer) {
   uint64_t after = 0;
   int64_t wait_ms = kDefaultWaitMs;
   if (const std::string text = request.Query("after"); !text.empty()) {
-    const auto number = NumberOf(text);
-    if (!number) return answer(BadRequest("after", "\"after\" must be the id of a frame"));
-    after = *number;
+    const auto number = IntegerIn(text);
+    if (!number || *number < 0)
+      return answer(BadRequest("after", "\"after\" must be the id of a frame"));
+    after = static_cast<uint64_t>(*number);
   }
   if (const std::string text = request.Query("wait_ms"); !text.empty()) {
-    const auto number = NumberOf(text);
-    if (!number) return answer(BadRequest("wait_ms", "\"wait_ms\" must be a whole number"));
-    wait_ms = static_cast<int64_t>(std::min<uint64_t>(*number, kMaxWaitMs));
+    const auto number = IntegerIn(text);
+    if (!number || *number < 0)
+      return answer(BadRequest("wait_ms", "\"wait_ms\" must be a whole number"));
+    wait_ms = std::min<int64_t>(*number, kMaxWaitMs);
   }
   app->camera.WaitForFrame(after, wait_ms, [app, answer](std::shared_ptr<const SeenFrame> frame) {
     if (frame == nullptr) return answer(Empty());
@@ -79,23 +73,24 @@ void NextFrame(App* app, const Request& request, const Answer& answer) {
   });
 }
 
+// An id that is no number is 0, which no frame has.
+uint64_t FrameId(const Request& request) {
+  return static_cast<uint64_t>(IntegerIn(request.parameter("frame_id")).value_or(0));
+}
+
 Reply Frame(App* app, const Request& request) {
-  const std::string& id = request.parameter("frame_id");
-  const auto number = NumberOf(id);
-  const auto frame = number ? app->camera.Find(*number) : nullptr;
-  if (frame == nullptr) return FrameGone(id);
+  const auto frame = app->camera.Find(FrameId(request));
+  if (frame == nullptr) return FrameGone(request.parameter("frame_id"));
   return FrameResponse(*frame, app->camera.NowMs());
 }
 
 Reply Pin(App* app, const Request& request) {
-  const std::string& id = request.parameter("frame_id");
-  const auto number = NumberOf(id);
-  if (!number || !app->camera.Pin(*number)) return FrameGone(id);
+  if (!app->camera.Pin(FrameId(request))) return FrameGone(request.parameter("frame_id"));
   return Empty();
 }
 
 Reply Unpin(App* app, const Request& request) {
-  if (const auto number = NumberOf(request.parameter("frame_id"))) app->camera.Unpin(*number);
+  app->camera.Unpin(FrameId(request));
   return Empty();
 }
 

@@ -1,7 +1,6 @@
 // Collecting: samples of frames that were seen, pictures that are sent, marks, and taking it all
 // back.
 #include <algorithm>
-#include <charconv>
 
 #include "base/file.h"
 #include "studio/app.h"
@@ -14,13 +13,6 @@ namespace {
 constexpr size_t kMostSamples = 500;
 constexpr int64_t kThumbnailPx = 160;
 
-std::optional<int64_t> NumberOf(const std::string& text) {
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 Problem NoSample(const std::string& id) {
   return NotThere("there is no sample \"" + id + "\"",
                   "It may have been deleted; undo brings it "
@@ -28,7 +20,7 @@ Problem NoSample(const std::string& id) {
 }
 
 const StoredSample* FindSample(DatasetStore& store, const std::string& id) {
-  const auto number = NumberOf(id);
+  const auto number = IntegerIn(id);
   return number ? store.Find(*number) : nullptr;
 }
 
@@ -93,11 +85,6 @@ Reply AddOne(App* app, const std::string& dataset, DatasetStore& store, const Ne
   return JsonResponse(json, added.id ? 201 : 200);
 }
 
-std::string TextOf(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 Reply SaveFrame(App* app, const Request& request) {
   const std::string& dataset = request.parameter("dataset");
   const auto frame =
@@ -143,8 +130,8 @@ Reply SavePicture(App* app, const Request& request) {
 }
 
 Reply List(App* app, const Request& request) {
-  const auto offset = NumberOf(request.Query("offset")).value_or(0);
-  const auto limit = NumberOf(request.Query("limit")).value_or(100);
+  const auto offset = IntegerIn(request.Query("offset")).value_or(0);
+  const auto limit = IntegerIn(request.Query("limit")).value_or(100);
   const std::string category = request.Query("category");
   const bool unmarked = request.Query("unmarked") == "true";
   if (offset < 0 || limit < 0) return BadRequest("offset", "\"offset\" and \"limit\" count from 0");

@@ -68,7 +68,7 @@ class EventBus::Reader final : public EventReader {
 
 namespace {
 
-std::string TextOf(std::string_view type, const std::string& id, const Json& data) {
+std::string EventText(std::string_view type, const std::string& id, const Json& data) {
   // JSON on one line holds no line break, so it is one "data:" line.
   std::string text = id.empty() ? std::string() : "id: " + id + "\n";
   text += "event: " + std::string(type) + "\ndata: ";
@@ -86,7 +86,7 @@ std::string EventBus::IdOf(uint64_t number) const { return boot_ + "-" + std::to
 void EventBus::Publish(std::string_view type, const Json& data) {
   const std::lock_guard lock(shared_->mutex);
   const uint64_t number = ++shared_->last_number;
-  auto text = std::make_shared<const std::string>(TextOf(type, IdOf(number), data));
+  auto text = std::make_shared<const std::string>(EventText(type, IdOf(number), data));
   for (Reader* reader : shared_->readers) reader->Add(*text);
   shared_->kept.push_back({number, std::move(text)});
   if (shared_->kept.size() > kKept) shared_->kept.pop_front();
@@ -95,7 +95,7 @@ void EventBus::Publish(std::string_view type, const Json& data) {
 void EventBus::PublishOfTheMoment(std::string_view type, const Json& data) {
   const std::lock_guard lock(shared_->mutex);
   if (shared_->readers.empty()) return;
-  const std::string text = TextOf(type, {}, data);
+  const std::string text = EventText(type, {}, data);
   for (Reader* reader : shared_->readers) reader->AddOfTheMoment(text);
 }
 
@@ -130,7 +130,7 @@ std::shared_ptr<EventReader> EventBus::Subscribe(std::string_view last_event_id,
     const std::lock_guard lock(shared_->mutex);
     number = shared_->last_number;
   }
-  const std::string text = TextOf("snapshot", IdOf(number), snapshot());
+  const std::string text = EventText("snapshot", IdOf(number), snapshot());
   const std::lock_guard lock(shared_->mutex);
   reader->Add(text);
   for (const Kept& kept : shared_->kept) {

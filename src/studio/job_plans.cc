@@ -17,11 +17,6 @@ namespace fs = std::filesystem;
 
 constexpr int kLatencyRuns = 15;
 
-std::string TextOf(const Json& json, const char* name, const std::string& otherwise = {}) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : otherwise;
-}
-
 int64_t NumberOf(const Json& json, const char* name, int64_t otherwise) {
   const auto found = json.find(name);
   return found != json.end() && found->is_number() ? found->get<int64_t>() : otherwise;

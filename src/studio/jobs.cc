@@ -14,6 +14,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "vision/camera/frame_source.h"
 
 namespace deixis::studio {
 namespace {
@@ -23,12 +24,6 @@ namespace fs = std::filesystem;
 constexpr auto kPoll = std::chrono::milliseconds(100);
 constexpr int64_t kPublishEveryMs = 100;
 constexpr int64_t kMostOutputBytes = int64_t{64} << 20;
-
-int64_t SteadyMs() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 std::string TimeText(const char* format) {
   const std::time_t now = std::time(nullptr);
@@ -284,7 +279,7 @@ Reply Jobs::CancelOrForget(const std::string& id) {
 Status Jobs::SpawnLocked(const std::string& id, JobPlan plan, bool resumes) {
   Running running;
   running.id = id;
-  running.started_ms = SteadyMs();
+  running.started_ms = camera::SteadyNowMs();
   const std::string folder = FolderOf(id);
   const auto open_file = [&](const char* name) {
     return Descriptor(
@@ -380,7 +375,7 @@ void Jobs::EndLocked(Running& running, int wait_status, int64_t peak_rss_bytes) 
   while (ReadProgress(running, job)) {
   }
   job["finished"] = TimeText("%Y-%m-%dT%H:%M:%SZ");
-  job["elapsed_ms"] = SteadyMs() - running.started_ms;
+  job["elapsed_ms"] = camera::SteadyNowMs() - running.started_ms;
   job["eta_ms"] = nullptr;
   job["peak_rss_bytes"] = peak_rss_bytes;
   std::error_code ignored;
@@ -465,7 +460,7 @@ void Jobs::Watch() {
         continue;
       }
       const bool came = ReadProgress(running, job);
-      const int64_t now_ms = SteadyMs();
+      const int64_t now_ms = camera::SteadyNowMs();
       job["elapsed_ms"] = now_ms - running.started_ms;
       if (came && job["progress"].is_object()) {
         const double share = job["progress"].value("share", 0.0);

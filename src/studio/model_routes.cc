@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "base/child_process.h"
@@ -60,7 +59,7 @@ Reply Import(App* app, const Request& request) {
   return JsonResponse(json, 201);
 }
 
-Reply Rename(App* app, const Request& request) {
+Reply RenameModel(App* app, const Request& request) {
   const auto workspace = app->workspace();
   const std::string& id = request.parameter("model");
   if (workspace->models->is_built_in(id)) return Forbidden(id);
@@ -131,13 +130,6 @@ Reply Export(App* app, const Request& request) {
   Reply reply = SendFile(made, id + "." + format);
   unlink(made.c_str());  // the open descriptor keeps it until it is sent
   return reply;
-}
-
-std::optional<int64_t> NumberOf(const std::string& text) {
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
 }
 
 double MeanSquare(std::span<const float> values) {
@@ -227,10 +219,10 @@ Reply AnswerWeights(const std::string& layer, const LayerParameters& parameters,
 Reply Weights(App* app, const Request& request) {
   WeightsQuestion question;
   if (const std::string text = request.Query("node"); !text.empty()) {
-    question.node = NumberOf(text).value_or(-1);
+    question.node = IntegerIn(text).value_or(-1);
   }
   if (const std::string text = request.Query("k"); !text.empty()) {
-    question.k = NumberOf(text);
+    question.k = IntegerIn(text);
     if (!question.k || *question.k < 2 || *question.k > 256) {
       return BadRequest("k", "\"k\" must be 2 to 256");
     }
@@ -308,7 +300,7 @@ void AddModelRoutes(App* app, Router& router) {
   router.Add({.method = "PATCH",
               .path = base + "/{model}",
               .summary = "another name",
-              .handle = [app](const Request& request) { return Rename(app, request); },
+              .handle = [app](const Request& request) { return RenameModel(app, request); },
               .body = BodyKind::kJson,
               .fields = {{.name = "name", .required = true, .minimum = 1, .maximum = 100}}});
   router.Add({.method = "DELETE",

@@ -42,7 +42,7 @@ Reply OpenOther(App* app, const Request& request) {
   return app->workspace()->project->ToJson();
 }
 
-Reply Rename(App* app, const Request& request) {
+Reply RenameProject(App* app, const Request& request) {
   const auto workspace = app->workspace();
   if (workspace->project->id() != request.parameter("project")) {
     return NotThere("another project is open", "Open it first.");
@@ -76,7 +76,7 @@ void AddProjectRoutes(App* app, Router& router) {
   router.Add({.method = "PATCH",
               .path = base + "/{project}",
               .summary = "another name for the project that is open",
-              .handle = [app](const Request& request) { return Rename(app, request); },
+              .handle = [app](const Request& request) { return RenameProject(app, request); },
               .body = BodyKind::kJson,
               .fields = name});
 }

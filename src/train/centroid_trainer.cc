@@ -4,7 +4,6 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "train/centroid_network.h"
+#include "train/clock.h"
 #include "train/fine_tune_report.h"
 #include "train/fine_tune_steps.h"
 #include "train/torch_error.h"
@@ -22,16 +22,11 @@ namespace deixis {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kEvaluationBatch = 32;
+constexpr int64_t kCentroidEvaluationBatch = 32;
 constexpr double kTemperature = 2;
 // Few pictures are soon known by heart; what the original answers to them says more.
 constexpr double kLabelWeight = 0.2;
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 Status CheckFit(const FineTuneInput& input, const Model& teacher, const Judgement& judgement) {
   const Model& model = input.backbone;
@@ -111,9 +106,9 @@ class CentroidTrainer {
 Score CentroidTrainer::Evaluate(const SamplePictures& pictures) const {
   const torch::NoGradGuard no_gradient;
   std::vector<torch::Tensor> answers;
-  for (int64_t begin = 0; begin < pictures.size(); begin += kEvaluationBatch) {
+  for (int64_t begin = 0; begin < pictures.size(); begin += kCentroidEvaluationBatch) {
     std::vector<int64_t> indices(
-        static_cast<size_t>(std::min(kEvaluationBatch, pictures.size() - begin)));
+        static_cast<size_t>(std::min(kCentroidEvaluationBatch, pictures.size() - begin)));
     std::iota(indices.begin(), indices.end(), begin);
     const auto targets =
         std::span(pictures.targets).subspan(static_cast<size_t>(begin), indices.size());

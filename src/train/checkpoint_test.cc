@@ -13,19 +13,15 @@
 
 #include "base/file.h"
 #include "format/safetensors.h"
+#include "train/testing/resnet20.h"
 
 namespace deixis {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::Resnet20;
 using MakeOptimizer =
     std::function<std::unique_ptr<torch::optim::Optimizer>(const TorchNetwork& network)>;
-
-Architecture Resnet20(int64_t num_outputs = 2) {
-  Architecture architecture = *FindArchitecture("resnet20-cifar");
-  architecture.num_outputs = num_outputs;
-  return architecture;
-}
 
 std::unique_ptr<torch::optim::Optimizer> Sgd(const TorchNetwork& network) {
   return std::make_unique<torch::optim::SGD>(network.parameters(),

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -15,6 +14,7 @@
 
 #include "base/file.h"
 #include "train/checkpoint.h"
+#include "train/clock.h"
 #include "train/fine_tune_report.h"
 #include "train/fine_tune_steps.h"
 #include "train/processes.h"
@@ -26,15 +26,10 @@ namespace deixis {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kEvaluationBatch = 64;
 constexpr int64_t kStatisticsPictures = 512;
 constexpr double kProgressSeconds = 1;
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // The mean mark of each category: where a head that knows nothing yet had best point.
 std::vector<float> MeanMarks(const SamplePictures& pictures, const Judgement& judgement,

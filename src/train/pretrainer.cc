@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <future>
@@ -18,6 +17,7 @@
 #include "base/thread_pool.h"
 #include "format/digest.h"
 #include "train/checkpoint.h"
+#include "train/clock.h"
 #include "train/formula_pictures.h"
 #include "train/torch_device.h"
 #include "train/torch_network.h"
@@ -25,9 +25,7 @@
 namespace deixis {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr double kWarmUpShare = 0.01;
+constexpr double kPretrainWarmUpShare = 0.01;
 constexpr int kStatisticsBatches = 8;
 
 std::unique_ptr<torch::optim::AdamW> MakeOptimizer(const TorchNetwork& network,
@@ -49,9 +47,11 @@ std::unique_ptr<torch::optim::AdamW> MakeOptimizer(const TorchNetwork& network,
   return std::make_unique<torch::optim::AdamW>(std::move(groups));
 }
 
-double LearningRateAt(double progress, double peak) {
-  if (progress < kWarmUpShare) return peak * (0.01 + 0.99 * progress / kWarmUpShare);
-  const double falling = std::min((progress - kWarmUpShare) / (1 - kWarmUpShare), 1.0);
+double PretrainRateAt(double progress, double peak) {
+  if (progress < kPretrainWarmUpShare)
+    return peak * (0.01 + 0.99 * progress / kPretrainWarmUpShare);
+  const double falling =
+      std::min((progress - kPretrainWarmUpShare) / (1 - kPretrainWarmUpShare), 1.0);
   return peak * 0.5 * (1 + std::cos(std::numbers::pi * falling));
 }
 
@@ -148,9 +148,7 @@ class Pretrainer {
     architecture.num_outputs = num_outputs;
     return architecture;
   }
-  static double MinutesSince(Clock::time_point time) {
-    return std::chrono::duration<double>(Clock::now() - time).count() / 60;
-  }
+  static double MinutesSince(Clock::time_point time) { return SecondsSince(time) / 60; }
   double Seconds() const { return seconds_before_ + 60 * MinutesSince(start_); }
   double ProgressAt(int64_t step) const {
     return options_.num_steps > 0
@@ -197,7 +195,7 @@ class Pretrainer {
   Status Step() {
     const PictureBatch batch = TakeBatch();
     side_px_ = batch.height_px;
-    rate_ = LearningRateAt(ProgressAt(step_), options_.learning_rate);
+    rate_ = PretrainRateAt(ProgressAt(step_), options_.learning_rate);
     for (auto& group : optimizer_->param_groups()) group.options().set_lr(rate_);
     const torch::Tensor labels =
         torch::from_blob(const_cast<int*>(batch.labels.data()), {batch.size()}, torch::kInt32)

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "train/testing/compressed_network.h"
+#include "train/testing/resnet20.h"
 
 namespace deixis {
 namespace {
@@ -19,8 +20,7 @@ namespace {
 using ::testing::FloatNear;
 using ::testing::HasSubstr;
 using ::testing::Pointwise;
-
-Architecture Resnet20() { return *FindArchitecture("resnet20-cifar"); }
+using testing::Resnet20;
 
 PretrainOptions Quick() {
   PretrainOptions options;

@@ -10,6 +10,7 @@
 
 #include "base/rng.h"
 #include "network/testing/interpreter.h"
+#include "train/testing/resnet20.h"
 #include "train/torch_network.h"
 #include "train/trainer.h"
 #include "vision/scene/scene.h"
@@ -18,26 +19,21 @@ namespace deixis {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::Resnet20;
 
-constexpr Preprocessing kSmall{.height_px = 8,
-                               .width_px = 8,
-                               .resize = ResizePolicy::kStretch,
-                               .shorter_side_px = 8,
-                               .mean = {0.5f, 0.5f, 0.5f},
-                               .stddev = {0.25f, 0.25f, 0.25f}};
-
-Architecture Resnet20() {
-  Architecture architecture = *FindArchitecture("resnet20-cifar");
-  architecture.num_outputs = 2;
-  return architecture;
-}
+constexpr Preprocessing kTiny{.height_px = 8,
+                              .width_px = 8,
+                              .resize = ResizePolicy::kStretch,
+                              .shorter_side_px = 8,
+                              .mean = {0.5f, 0.5f, 0.5f},
+                              .stddev = {0.25f, 0.25f, 0.25f}};
 
 // Pictures of one brightness each, the bright ones with label 1: any network can tell them apart.
 PictureBatch DarkAndBright(int64_t count, uint64_t seed) {
   Rng rng(seed);
   PictureBatch batch;
-  batch.height_px = kSmall.height_px;
-  batch.width_px = kSmall.width_px;
+  batch.height_px = kTiny.height_px;
+  batch.width_px = kTiny.width_px;
   for (int64_t i = 0; i < count; ++i) {
     const int label = static_cast<int>(i % 2);
     batch.labels.push_back(label);
@@ -49,7 +45,7 @@ PictureBatch DarkAndBright(int64_t count, uint64_t seed) {
 }
 
 Result<Model> TrainOnBrightness(const TrainOptions& options, const EpochCallback& on_epoch = {}) {
-  return TrainClassifier(Resnet20(), {"dark", "bright"}, kSmall, DarkAndBright(48, 1),
+  return TrainClassifier(Resnet20(), {"dark", "bright"}, kTiny, DarkAndBright(48, 1),
                          DarkAndBright(20, 2), options, on_epoch);
 }
 
@@ -117,7 +113,7 @@ TEST(TrainClassifier, Learns) {
   EXPECT_LT(reports.back().mean_loss, 0.5 * reports.front().mean_loss);
   EXPECT_EQ(reports.back().top1, 1.0);
   EXPECT_EQ(model->class_names, (std::vector<std::string>{"dark", "bright"}));
-  EXPECT_EQ(model->preprocessing, kSmall);
+  EXPECT_EQ(model->preprocessing, kTiny);
   EXPECT_EQ(model->architecture.num_outputs, 2);
 }
 
@@ -160,9 +156,9 @@ TEST(TrainClassifier, RefusesWhatDoesNotFit) {
   EXPECT_EQ(code(TrainOnBrightness({.learning_rate = -1})), ErrorCode::kUsage);
   EXPECT_EQ(code(TrainOnBrightness({.batch_size = 64})), ErrorCode::kInvalidData);  // 48 pictures
   const PictureBatch pictures = DarkAndBright(32, 1);
-  EXPECT_EQ(code(TrainClassifier(Resnet20(), {"one"}, kSmall, pictures, pictures, kQuick)),
+  EXPECT_EQ(code(TrainClassifier(Resnet20(), {"one"}, kTiny, pictures, pictures, kQuick)),
             ErrorCode::kInvalidData);
-  Preprocessing larger = kSmall;
+  Preprocessing larger = kTiny;
   larger.width_px = 9;
   EXPECT_EQ(code(TrainClassifier(Resnet20(), {"a", "b"}, larger, pictures, pictures, kQuick)),
             ErrorCode::kInvalidData);
@@ -173,8 +169,8 @@ TEST(MakeScenePictures, DoesNotDependOnThreads) {
   ThreadPool three(3);
   const size_t num_kinds = SceneClassNames().size();
   const auto count = static_cast<int64_t>(num_kinds) + 2;
-  const PictureBatch first = MakeScenePictures(5, count, {}, kSmall, one);
-  const PictureBatch second = MakeScenePictures(5, count, {}, kSmall, three);
+  const PictureBatch first = MakeScenePictures(5, count, {}, kTiny, one);
+  const PictureBatch second = MakeScenePictures(5, count, {}, kTiny, three);
   EXPECT_EQ(first.pixels, second.pixels);
   EXPECT_EQ(first.labels, second.labels);
   EXPECT_EQ(first.labels[num_kinds], 0);

@@ -19,7 +19,7 @@
 namespace deixis {
 namespace {
 
-constexpr int kEvaluationBatch = 128;
+constexpr int kClassifierEvaluationBatch = 128;
 constexpr double kWarmUpShare = 0.1;
 
 // How one picture is varied: what it shows stays the same.
@@ -93,9 +93,9 @@ double Top1(TorchNetwork& network, const PictureBatch& pictures, const InputMake
   const torch::NoGradGuard no_gradient;
   network.eval();
   int64_t correct = 0;
-  for (int64_t begin = 0; begin < pictures.size(); begin += kEvaluationBatch) {
-    std::vector<int64_t> indices(
-        static_cast<size_t>(std::min<int64_t>(kEvaluationBatch, pictures.size() - begin)));
+  for (int64_t begin = 0; begin < pictures.size(); begin += kClassifierEvaluationBatch) {
+    std::vector<int64_t> indices(static_cast<size_t>(
+        std::min<int64_t>(kClassifierEvaluationBatch, pictures.size() - begin)));
     std::iota(indices.begin(), indices.end(), begin);
     const torch::Tensor answers = network.Forward(maker.Make(indices, {})).argmax(1);
     correct += (answers == maker.Labels(indices)).sum().item<int64_t>();

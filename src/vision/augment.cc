@@ -60,8 +60,8 @@ bool Covers(const Variation::Box& box, const Point& mark_px) {
 }
 
 // [H, W, 3], by place; values 0..255.
-void Sample(const uint8_t* picture, const Variation& variation, int64_t height, int64_t width,
-            float* out) {
+void SampleAffine(const uint8_t* picture, const Variation& variation, int64_t height, int64_t width,
+                  float* out) {
   const auto& m = variation.matrix;
   const double determinant = m[0] * m[3] - m[1] * m[2];
   const std::array<double, 4> inverse = {m[3] / determinant, -m[1] / determinant,
@@ -265,7 +265,7 @@ void VaryPicture(const uint8_t* picture, const Variation& variation,
   if (stays) {
     std::copy(picture, picture + 3 * count, out);
   } else {
-    Sample(picture, variation, height, width, out);
+    SampleAffine(picture, variation, height, width, out);
   }
   if (variation.erased) Erase(*variation.erased, width, out);
   if (variation.blur_px > 0.1) Blur(variation.blur_px, height, width, out);

@@ -50,14 +50,14 @@ void OnProgress(j_common_ptr info) {
 
 // What is inside setjmp's reach: no object with a destructor lives in the functions below, so a
 // longjmp skips nothing.
-struct Session {
+struct JpegSession {
   jpeg_decompress_struct decoder;
   jpeg_progress_mgr progress;
   ErrorState error;
 };
 
 // Reads the header and starts decoding; the output's extents and channels are then known.
-bool Start(Session& session, std::span<const std::byte> bytes) {
+bool Start(JpegSession& session, std::span<const std::byte> bytes) {
   if (setjmp(session.error.jump) != 0) return false;
   jpeg_create_decompress(&session.decoder);
   jpeg_mem_src(&session.decoder, reinterpret_cast<const unsigned char*>(bytes.data()),
@@ -71,7 +71,7 @@ bool Start(Session& session, std::span<const std::byte> bytes) {
 }
 
 // `rows` has output_height pointers of output_width * output_components bytes.
-bool ReadRows(Session& session, unsigned char** rows) {
+bool ReadRows(JpegSession& session, unsigned char** rows) {
   if (setjmp(session.error.jump) != 0) return false;
   session.progress.progress_monitor = OnProgress;
   session.decoder.progress = &session.progress;
@@ -128,16 +128,16 @@ class EncoderGuard {
 
 class DecoderGuard {
  public:
-  explicit DecoderGuard(Session& session) : session_(session) {}
+  explicit DecoderGuard(JpegSession& session) : session_(session) {}
   DecoderGuard(const DecoderGuard&) = delete;
   DecoderGuard& operator=(const DecoderGuard&) = delete;
   ~DecoderGuard() { jpeg_destroy_decompress(&session_.decoder); }
 
  private:
-  Session& session_;
+  JpegSession& session_;
 };
 
-Error Failure(const Session& session) {
+Error Failure(const JpegSession& session) {
   if (session.error.has_too_many_scans) {
     return InvalidData("JPEG with more than " + std::to_string(kMaxScans) +
                        " scans, which no camera writes");
@@ -172,7 +172,7 @@ int ExifOrientation(const jpeg_decompress_struct& decoder) {
 }  // namespace
 
 Result<DecodedImage> DecodeJpeg(std::span<const std::byte> bytes) {
-  Session session{};
+  JpegSession session{};
   session.decoder.err = jpeg_std_error(&session.error.manager);
   session.error.manager.error_exit = OnError;
   session.error.manager.emit_message = OnMessage;

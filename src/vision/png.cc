@@ -11,7 +11,7 @@
 namespace deixis::internal {
 namespace {
 
-struct Session {
+struct PngSession {
   png_structp png = nullptr;
   png_infop info = nullptr;
   std::jmp_buf jump;
@@ -22,7 +22,7 @@ struct Session {
 };
 
 [[noreturn]] void OnError(png_structp png, png_const_charp message) {
-  auto* session = static_cast<Session*>(png_get_error_ptr(png));
+  auto* session = static_cast<PngSession*>(png_get_error_ptr(png));
   std::strncpy(session->message, message, sizeof(session->message) - 1);
   std::longjmp(session->jump, 1);
 }
@@ -30,7 +30,7 @@ struct Session {
 void OnWarning(png_structp, png_const_charp) {}
 
 void ReadBytes(png_structp png, png_bytep target, size_t count) {
-  auto* session = static_cast<Session*>(png_get_io_ptr(png));
+  auto* session = static_cast<PngSession*>(png_get_io_ptr(png));
   if (session->unread.size() < count) {
     session->is_truncated = true;
     png_error(png, "the file ends in the middle of the picture");
@@ -40,7 +40,7 @@ void ReadBytes(png_structp png, png_bytep target, size_t count) {
 }
 
 void WriteBytes(png_structp png, png_bytep source, size_t count) {
-  auto* session = static_cast<Session*>(png_get_io_ptr(png));
+  auto* session = static_cast<PngSession*>(png_get_io_ptr(png));
   const auto bytes = std::as_bytes(std::span(source, count));
   session->out->insert(session->out->end(), bytes.begin(), bytes.end());
 }
@@ -48,7 +48,7 @@ void WriteBytes(png_structp png, png_bytep source, size_t count) {
 void Flush(png_structp) {}
 
 // No object with a destructor lives in the functions with setjmp, so a longjmp skips nothing.
-bool ReadHeader(Session& session) {
+bool ReadHeader(PngSession& session) {
   if (setjmp(session.jump) != 0) return false;
   png_set_read_fn(session.png, &session, ReadBytes);
   png_set_user_limits(session.png, 0x7FFFFFFF, 0x7FFFFFFF);  // CheckExtents has its own words
@@ -57,7 +57,7 @@ bool ReadHeader(Session& session) {
   return true;
 }
 
-bool StartRows(Session& session) {
+bool StartRows(PngSession& session) {
   if (setjmp(session.jump) != 0) return false;
   png_set_strip_16(session.png);
   png_set_expand(session.png);  // palette and small grey depths to 8 bits
@@ -68,14 +68,14 @@ bool StartRows(Session& session) {
   return true;
 }
 
-bool ReadRows(Session& session, png_bytepp rows) {
+bool ReadRows(PngSession& session, png_bytepp rows) {
   if (setjmp(session.jump) != 0) return false;
   png_read_image(session.png, rows);
   png_read_end(session.png, session.info);
   return true;
 }
 
-bool WriteRows(Session& session, const Image& image, PngEffort effort, png_bytepp rows) {
+bool WriteRows(PngSession& session, const Image& image, PngEffort effort, png_bytepp rows) {
   if (setjmp(session.jump) != 0) return false;
   if (effort == PngEffort::kFast) {
     // The noise of a camera has no repetitions that are worth seeking.
@@ -93,7 +93,7 @@ bool WriteRows(Session& session, const Image& image, PngEffort effort, png_bytep
   return true;
 }
 
-Error Failure(const Session& session) {
+Error Failure(const PngSession& session) {
   if (session.is_truncated) {
     return InvalidData("truncated PNG: the file ends in the middle of the picture",
                        "copy or download it again");
@@ -111,7 +111,7 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
   ~Reader() { png_destroy_read_struct(&session.png, &session.info, nullptr); }
-  Session session;
+  PngSession session;
 };
 
 class Writer {
@@ -123,10 +123,10 @@ class Writer {
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
   ~Writer() { png_destroy_write_struct(&session.png, &session.info); }
-  Session session;
+  PngSession session;
 };
 
-int ExifOrientation(const Session& session) {
+int ExifOrientation(const PngSession& session) {
   png_bytep exif = nullptr;
   png_uint_32 num_bytes = 0;
   if (png_get_eXIf_1(session.png, session.info, &num_bytes, &exif) == 0 || exif == nullptr)
@@ -144,7 +144,7 @@ std::vector<png_bytep> RowPointers(uint8_t* pixels, int64_t height_px, int64_t r
 
 Result<DecodedImage> DecodePng(std::span<const std::byte> bytes) {
   Reader reader;
-  Session& session = reader.session;
+  PngSession& session = reader.session;
   if (session.info == nullptr) return ResourceError("out of memory in the PNG decoder");
   session.unread = bytes;
   if (!ReadHeader(session)) return Failure(session);
@@ -167,7 +167,7 @@ Result<DecodedImage> DecodePng(std::span<const std::byte> bytes) {
 Result<std::vector<std::byte>> EncodePng(const Image& image, PngEffort effort) {
   DEIXIS_RETURN_IF_ERROR(CheckExtents(image.height_px, image.width_px));
   Writer writer;
-  Session& session = writer.session;
+  PngSession& session = writer.session;
   if (session.info == nullptr) return ResourceError("out of memory in the PNG encoder");
   std::vector<std::byte> bytes;
   session.out = &bytes;

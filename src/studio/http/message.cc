@@ -1,6 +1,9 @@
 #include "studio/http/message.h"
 
+#include <charconv>
 #include <cstdlib>
+
+#include "format/printable.h"
 
 namespace deixis::studio {
 namespace {
@@ -10,33 +13,6 @@ int HexDigit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-// The number of bytes of the sequence that begins `text`; 0 when it is malformed.
-size_t Utf8SequenceLength(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  size_t length = 0;
-  uint32_t code = 0;
-  if ((first & 0xe0) == 0xc0) {
-    length = 2;
-    code = first & 0x1f;
-  } else if ((first & 0xf0) == 0xe0) {
-    length = 3;
-    code = first & 0x0f;
-  } else if ((first & 0xf8) == 0xf0) {
-    length = 4;
-    code = first & 0x07;
-  }
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-    code = code << 6 | (byte(i) & 0x3f);
-  }
-  static constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool is_surrogate = code >= 0xd800 && code <= 0xdfff;
-  return code < kLeast[length] || code > 0x10ffff || is_surrogate ? 0 : length;
 }
 
 struct Kind {
@@ -86,6 +62,18 @@ std::string_view RequestHead::Header(std::string_view lower_case_name) const {
 std::string Request::Query(const std::string& name) const {
   const auto found = head.query.find(name);
   return found == head.query.end() ? std::string() : found->second;
+}
+
+std::optional<int64_t> IntegerIn(std::string_view text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::string TextOf(const Json& json, const char* name, const std::string& otherwise) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : otherwise;
 }
 
 std::string_view ErrorCodeName(ErrorCode code) {

@@ -62,6 +62,12 @@ struct Request {
   std::string Query(const std::string& name) const;
 };
 
+// Of a path or a query: the whole of `text` as an integer, or nothing.
+std::optional<int64_t> IntegerIn(std::string_view text);
+
+// A member of a JSON object; `otherwise` when it is absent or of another kind.
+std::string TextOf(const Json& json, const char* name, const std::string& otherwise = {});
+
 struct FileBody {
   Descriptor file;
   int64_t bytes = 0;

@@ -31,12 +31,6 @@ std::vector<std::string> SplitText(std::string_view text, char separator) {
   return parts;
 }
 
-std::string InWords(double value) {
-  char text[32];
-  const auto written = std::to_chars(text, text + sizeof(text), value);
-  return std::string(text, written.ptr);
-}
-
 std::string Joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
@@ -59,6 +53,12 @@ Status ReadParameters(std::string_view query, CameraUri& uri) {
 }
 
 }  // namespace
+
+std::string InWords(double value) {
+  char text[32];
+  const auto written = std::to_chars(text, text + sizeof(text), value);
+  return std::string(text, written.ptr);
+}
 
 bool IsOnNetwork(std::string_view scheme) {
   return scheme == "http" || scheme == "https" || scheme == "rtsp" || scheme == "rtsps";

@@ -31,6 +31,9 @@ bool IsOnNetwork(std::string_view scheme);
 // twice.
 Result<CameraUri> ParseCameraUri(const std::string& text);
 
+// The shortest text of the number.
+std::string InWords(double value);
+
 // Parameters are read by name with their range checked; Finish() refuses those that nobody asked
 // for. The first error is kept: values read after it are the defaults.
 class ParameterReader {

@@ -15,6 +15,11 @@ namespace deixis::camera {
 // The steady clock of the machine.
 int64_t SteadyNowMs();
 
+// How often a wait looks whether it was cancelled.
+inline constexpr int64_t kGlanceMs = 100;
+// Pictures of a stream that have piled up are passed over for so long at most.
+inline constexpr int64_t kCatchUpMs = 50;
+
 struct SourceFrame {
   int64_t captured_ms = 0;
   Image image = {};

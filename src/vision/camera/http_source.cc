@@ -22,11 +22,6 @@
 namespace deixis::camera {
 namespace {
 
-// How often a wait looks whether it was cancelled.
-constexpr int64_t kGlanceMs = 100;
-// Pictures that have piled up are passed over for so long at most.
-constexpr int64_t kCatchUpMs = 50;
-
 std::string PercentDecoded(std::string_view text) {
   std::string decoded;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -59,9 +54,9 @@ std::string Base64(std::string_view text) {
   return encoded;
 }
 
-class Source final : public FrameSource {
+class HttpFrames final : public FrameSource {
  public:
-  Source(std::string name, HttpAddress address, const HttpSourceOptions& options)
+  HttpFrames(std::string name, HttpAddress address, const HttpSourceOptions& options)
       : name_(std::move(name)), address_(std::move(address)), options_(options) {}
 
   Status Open() override {
@@ -311,7 +306,7 @@ Result<std::unique_ptr<FrameSource>> HttpSource(const CameraUri& uri,
                                                 const HttpSourceOptions& options) {
   DEIXIS_ASSIGN(HttpAddress address, ParseHttpAddress(uri));
   return std::unique_ptr<FrameSource>(
-      std::make_unique<Source>(uri.text, std::move(address), options));
+      std::make_unique<HttpFrames>(uri.text, std::move(address), options));
 }
 
 }  // namespace deixis::camera

@@ -15,9 +15,9 @@ namespace {
 constexpr std::string_view kStableLinks = "/dev/v4l/";
 constexpr std::string_view kAny = "any";
 
-class Source final : public FrameSource {
+class V4l2Frames final : public FrameSource {
  public:
-  Source(std::string path, WantedMode wanted)
+  V4l2Frames(std::string path, WantedMode wanted)
       : given_path_(std::move(path)), path_(given_path_), wanted_(std::move(wanted)) {}
 
   Status Open() override {
@@ -119,7 +119,7 @@ Result<std::unique_ptr<FrameSource>> V4l2Source(const CameraUri& uri, ParameterR
   wanted.fps = parameters.Number("fps", wanted.fps, {.least = 1, .most = 240});
   wanted.pixel_format = parameters.Choice("format", {"auto", "mjpeg", "yuyv"});
   DEIXIS_RETURN_IF_ERROR(parameters.Finish());
-  return std::unique_ptr<FrameSource>(std::make_unique<Source>(uri.place, std::move(wanted)));
+  return std::unique_ptr<FrameSource>(std::make_unique<V4l2Frames>(uri.place, std::move(wanted)));
 }
 
 }  // namespace deixis::camera

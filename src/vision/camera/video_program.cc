@@ -1,7 +1,6 @@
 #include "vision/camera/video_program.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <string_view>
 #include <utility>
@@ -13,12 +12,6 @@ constexpr std::string_view kFfmpegRemedy = "install it with: apt-get install ffm
 constexpr std::string_view kGStreamerRemedy =
     "install it with: apt-get install gstreamer1.0-tools gstreamer1.0-plugins-base, and the "
     "plug-in of the camera (gstreamer1.0-libcamera, or what came with the board)";
-
-std::string InWords(double value) {
-  char text[32];
-  const auto written = std::to_chars(text, text + sizeof(text), value);
-  return std::string(text, written.ptr);
-}
 
 std::vector<std::string> Ffmpeg() {
   return {"ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error"};

@@ -16,8 +16,6 @@ namespace {
 
 // A stream begins with its next whole picture, which may be seconds away.
 constexpr int64_t kFirstPictureMs = 10'000;
-constexpr int64_t kGlanceMs = 100;
-constexpr int64_t kCatchUpMs = 50;
 // What a program that has closed its output needs to end.
 constexpr int64_t kEndMs = 2000;
 
@@ -40,9 +38,9 @@ std::string LastLine(std::string_view text) {
       text.substr(newline == std::string_view::npos ? 0 : newline + 1).substr(0, 300));
 }
 
-class Source final : public FrameSource {
+class VideoFrames final : public FrameSource {
  public:
-  explicit Source(VideoProgram program) : program_(std::move(program)) {}
+  explicit VideoFrames(VideoProgram program) : program_(std::move(program)) {}
 
   Status Open() override {
     Close();
@@ -208,7 +206,7 @@ Result<ReadOutcome> VideoChild::Ended() {
 }
 
 std::unique_ptr<FrameSource> VideoSource(VideoProgram program) {
-  return std::make_unique<Source>(std::move(program));
+  return std::make_unique<VideoFrames>(std::move(program));
 }
 
 Result<std::unique_ptr<Player>> VideoFilePlayer(const CameraUri& uri, ParameterReader& parameters) {

@@ -8,8 +8,6 @@
 namespace deixis::scene {
 namespace {
 
-float Fraction(float x) { return x - std::floor(x); }
-
 // Threads over and under each other.
 Colour Weave(Vec2 p, float threads, Colour first, Colour second) {
   const float x = p.x * threads;

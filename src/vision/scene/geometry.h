@@ -12,6 +12,8 @@ namespace deixis::scene {
 
 inline constexpr float kPi = 3.14159265f;
 
+inline float Fraction(float x) { return x - std::floor(x); }
+
 struct Vec2 {
   float x = 0;
   float y = 0;

@@ -38,6 +38,10 @@ inline bool Chance(Rng& rng, double probability) { return rng.Unit() < probabili
 // Random numbers are drawn within braces or in statements of their own, never as several arguments
 // of one call: compilers differ in which argument they evaluate first.
 
+inline constexpr Colour kWhite{0.95f, 0.94f, 0.92f, 1};  // as paint and paper are
+inline constexpr Colour kBlack{0.08f, 0.08f, 0.09f, 1};
+inline constexpr Colour kNothing{0, 0, 0, 0};
+
 // Hue in turns, saturation and value in 0..1.
 struct Hsv {
   float hue;

@@ -7,12 +7,7 @@
 namespace deixis::scene {
 namespace {
 
-constexpr Colour kWhite{0.95f, 0.94f, 0.92f, 1};
-constexpr Colour kBlack{0.08f, 0.08f, 0.09f, 1};
-constexpr Colour kNothing{0, 0, 0, 0};
 constexpr Material kFlat{.bevel = 0.001f, .gloss = 0};
-
-float Fraction(float x) { return x - std::floor(x); }
 
 Colour Steel(Rng& rng) { return Scaled({0.77f, 0.78f, 0.81f, 1}, Uniform(rng, 0.85, 1.1)); }
 

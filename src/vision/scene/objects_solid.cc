@@ -8,10 +8,6 @@
 namespace deixis::scene {
 namespace {
 
-constexpr Colour kWhite{0.95f, 0.94f, 0.92f, 1};
-constexpr Colour kNothing{0, 0, 0, 0};
-constexpr Colour kBlack{0.08f, 0.08f, 0.09f, 1};
-
 // The point of the unit sphere above p / radius, turned by `turn` about the y axis.
 Vec3 OnSphere(Vec2 p, float radius, float turn) {
   const Vec2 q = (1 / radius) * p;

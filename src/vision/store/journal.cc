@@ -24,9 +24,6 @@ constexpr std::string_view kText = "text";
 constexpr std::string_view kRemove = "remove";
 constexpr std::string_view kRemoveFolder = "remove folder";
 
-std::string Hidden(std::string_view name) {
-  return std::string(kHiddenFolder) + "/" + std::string(name);
-}
 std::string PlanPath() { return Hidden("next/plan.csv"); }
 std::string StagedText(size_t number) { return Hidden("next/" + std::to_string(number)); }
 

@@ -23,6 +23,10 @@ namespace deixis::internal {
 // Of a dataset's bookkeeping, in its folder.
 inline constexpr std::string_view kHiddenFolder = ".deixis";
 
+inline std::string Hidden(std::string_view name) {
+  return std::string(kHiddenFolder) + "/" + std::string(name);
+}
+
 // Paths are relative to the folder. Steps happen in the order of the members.
 struct FileChanges {
   std::vector<std::string> new_folders;

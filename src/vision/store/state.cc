@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/file_lock.h"
 #include "base/thread_pool.h"
+#include "vision/store/journal.h"
 #include "vision/store/picture_file.h"
 
 namespace deixis::internal {
@@ -21,8 +22,6 @@ namespace fs = std::filesystem;
 constexpr int kLockWaitMs = 2000;
 constexpr size_t kMaxActions = 100;
 constexpr size_t kMaxChanges = 5000;  // of all actions together, but for the last
-
-std::string Hidden(const std::string& name) { return std::string(kHiddenFolder) + "/" + name; }
 
 struct FileTimes {
   int64_t file_bytes = -1;
