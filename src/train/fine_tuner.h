@@ -51,8 +51,9 @@ bool TellsPresence(const FineTuneJob& job, const FineTuneInput& input);
 
 // Trains, and writes job.out whenever an epoch is the best so far and the checkpoint after every
 // one, both by the first process alone. A checkpoint never holds an epoch that was not reported:
-// after a kill, a training that resumes may report one epoch again, but leaves none out. What stands in job.out when it fails is the best of the
-// epochs that ended well, or what was there before the first.
+// after a kill, a training that resumes may report one epoch again, but leaves none out. What
+// stands in job.out when it fails is the best of the epochs that ended well, or what was there
+// before the first.
 //   kUsage              the job
 //   kInvalidData        pictures or a checkpoint that do not fit; a loss that is no number
 //   kDeviceUnavailable  no cuda here
