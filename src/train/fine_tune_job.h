@@ -75,7 +75,7 @@ void VisitJob(Job& job, const Visit& visit) {
   visit("held_out", "A folder of pictures to judge epochs by", job.held_out);
   visit("held_out_where", "Rows of labels.csv or points.csv to judge epochs by: COLUMN=VALUE",
         job.held_out_where);
-  visit("held_out_share", "Share of the pictures to judge epochs by, whole sessions apart",
+  visit("held_out_share", "Share to judge epochs by of the pictures of which DATA does not say it",
         job.held_out_share);
   visit("test", "A folder of pictures to judge the end by; they choose nothing", job.test);
   visit("test_where", "Rows to judge the end by: COLUMN=VALUE; they choose nothing",
